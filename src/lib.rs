@@ -1,0 +1,2 @@
+//! farpost
+pub mod sandbox;

@@ -1,0 +1,1 @@
+//! TODO: the sandbox on a loopback port.

@@ -1,0 +1,4 @@
+//! TODO
+use super::Operation;
+
+pub(super) const OPERATIONS: &[(&str, Operation)] = &[];

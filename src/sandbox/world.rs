@@ -1,0 +1,101 @@
+//! What exists before anyone calls: account, region, zones, Outposts, images, parameters.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The surroundings that a sandbox starts with; `farpost sandbox --world FILE` reads one from YAML.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct World {
+    /// The account that every call belongs to.
+    pub account: String,
+    /// The one region that answers.
+    pub region: String,
+    /// How long AWS's own work takes here, as a fraction of what it takes there: 1 is real time, 0 is at once.
+    pub pace: f64,
+    pub availability_zones: Vec<Zone>,
+    pub outposts: Vec<Outpost>,
+    /// Machine images by id.
+    pub images: Vec<Image>,
+    /// Public Systems Manager parameters by name.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// An Availability Zone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Zone {
+    pub name: String,
+    pub id: String,
+}
+
+/// An Outpost: a rack in somebody's building, homed in one zone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Outpost {
+    pub arn: String,
+    /// The zone it is homed in, by id.
+    pub availability_zone_id: String,
+    /// How many instances of each type fit.
+    pub slots: BTreeMap<String, u32>,
+}
+
+/// An Amazon machine image.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Image {
+    pub id: String,
+    pub name: String,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// The version of the ECS agent on it; none when it is not an ECS image, which then never registers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ecs_agent: Option<String>,
+}
+
+impl Default for World {
+    /// One Outpost with room for a handful of instances, and the ECS-optimized images.
+    fn default() -> Self {
+        let ecs_image = |id: &str, name: &str, architecture: &str| Image {
+            id: id.into(),
+            name: name.into(),
+            architecture: architecture.into(),
+            ecs_agent: Some("1.102.0".into()),
+        };
+        let zone = |letter: &str, number: u32| Zone { name: format!("us-west-2{letter}"), id: format!("usw2-az{number}") };
+        let recommended = |family: &str| format!("/aws/service/ecs/optimized-ami/{family}/recommended/image_id");
+        Self {
+            account: "123456789012".into(),
+            region: "us-west-2".into(),
+            pace: 0.02,
+            // The letters of an account map to ids in an order of the account's own.
+            availability_zones: vec![zone("a", 2), zone("b", 1), zone("c", 3), zone("d", 4)],
+            outposts: vec![Outpost {
+                arn: "arn:aws:outposts:us-west-2:123456789012:outpost/op-0123456789abcdef0".into(),
+                availability_zone_id: "usw2-az1".into(),
+                slots: BTreeMap::from([("c5.large".into(), 4), ("m5.xlarge".into(), 2)]),
+            }],
+            images: vec![
+                ecs_image("ami-0a1ec5f00d2023001", "al2023-ami-ecs-hvm-2023.0.20261101-kernel-6.1-x86_64", "x86_64"),
+                ecs_image("ami-0a1ec5f00d2023002", "al2023-ami-ecs-hvm-2023.0.20261101-kernel-6.1-arm64", "arm64"),
+                ecs_image("ami-0a1ec5f00d0002001", "amzn2-ami-ecs-hvm-2.0.20261101-x86_64-ebs", "x86_64"),
+                Image {
+                    id: "ami-0b0a7f00d0000001a".into(),
+                    name: "al2023-ami-2023.9.20261101.0-kernel-6.1-x86_64".into(),
+                    architecture: "x86_64".into(),
+                    ecs_agent: None,
+                },
+            ],
+            parameters: BTreeMap::from([
+                (recommended("amazon-linux-2023"), "ami-0a1ec5f00d2023001".into()),
+                (recommended("amazon-linux-2023/arm64"), "ami-0a1ec5f00d2023002".into()),
+                (recommended("amazon-linux-2"), "ami-0a1ec5f00d0002001".into()),
+                (
+                    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64".into(),
+                    "ami-0b0a7f00d0000001a".into(),
+                ),
+            ]),
+        }
+    }
+}
