@@ -1,4 +1,6 @@
 //! TODO
+pub(super) mod hosts;
+
 use serde::{Deserialize, Serialize};
 use super::Operation;
 
