@@ -1,0 +1,197 @@
+//! Resolves references between documents: that each has a target of the right kind, and that a literal which names
+//! something declared is a reference too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Desired, Resource, positions_of};
+use crate::address::Address;
+use crate::diagnostic::Diagnostic;
+use crate::kinds::{About, Place, by_name, is_open};
+use crate::manifest::{references, suggestion};
+
+/// What can be referred to, by address: the kind's facts and, for literals, the names in AWS that are certain.
+struct Targets {
+    names: BTreeMap<(String, String), Address>,
+    addresses: BTreeSet<Address>,
+}
+
+/// Checks every reference, writes it in full and notes whom it makes each object need.
+pub(super) fn link(resources: &mut BTreeMap<Address, Resource>, findings: &mut Vec<Diagnostic>) {
+    let targets = Targets::of(resources);
+    for resource in resources.values_mut() {
+        let is_copy = resource.address.name != resource.document.name;
+        let mut found = Vec::new();
+        typed_positions(resource, &targets, &mut found);
+        free_references(resource, &targets, &mut found);
+        if !is_copy {
+            findings.extend(found);
+        }
+    }
+}
+
+impl Targets {
+    fn of(resources: &BTreeMap<Address, Resource>) -> Self {
+        let place = super::stack::nowhere();
+        let mut names = BTreeMap::new();
+        for (address, resource) in resources {
+            names.insert((address.kind.clone(), address.name.clone()), address.clone());
+            let normal = resource.kind.normalise(&resource.spec, &place).unwrap_or_default();
+            for (attribute, value) in resource.kind.foretell(&address.name, &normal, &place) {
+                if attribute == "name" && !is_open(&value) {
+                    names.insert((address.kind.clone(), value), address.clone());
+                }
+            }
+        }
+        Self { names, addresses: resources.keys().cloned().collect() }
+    }
+
+    fn named(&self, kind: &str, name: &str) -> Option<&Address> {
+        self.names.get(&(kind.to_owned(), name.to_owned()))
+    }
+
+    /// The names of a kind, for suggestions.
+    fn names_of(&self, kind: &str) -> Vec<&str> {
+        self.names.keys().filter(|(of, _)| of == kind).map(|(_, name)| name.as_str()).collect()
+    }
+}
+
+/// The fields that are made to take references.
+fn typed_positions(resource: &mut Resource, targets: &Targets, findings: &mut Vec<Diagnostic>) {
+    let document = std::sync::Arc::clone(&resource.document);
+    let address = resource.address.clone();
+    for position in positions_of(resource.kind) {
+        let Some(about) = by_name(&position.kind).map(|kind| kind.about()) else { continue };
+        position.visit(&mut resource.spec, |pointer, text| {
+            let label = |text: &str| document.label(&format!("/spec{pointer}"), text);
+            if let [(_, _, reference)] = &references(&serde_json::Value::String(text.clone())).0[..]
+                && *text == reference.to_string()
+            {
+                if reference.kind == position.kind {
+                    let attribute = reference.attribute.clone().unwrap_or_else(|| position.attribute.clone());
+                    *text = format!("${{{}.{}.{attribute}}}", reference.kind, reference.name);
+                } else {
+                    let message =
+                        format!("{address}: this takes a {}, and {reference} is a {}", position.kind, reference.kind);
+                    findings.push(Diagnostic::error("reference-kind", message).at(label("")));
+                }
+                return;
+            }
+            if is_open(text) {
+                return;
+            }
+            let whole = text.clone();
+            if let Some(target) = targets.named(&position.kind, &whole) {
+                *text = format!("${{{}.{}.{}}}", target.kind, target.name, position.attribute);
+            } else if let Some(finding) = unresolvable(&whole, about, targets) {
+                findings.push(finding.at(label("")));
+            }
+        });
+    }
+}
+
+/// A literal that cannot be what the field takes.
+fn unresolvable(text: &str, about: &About, targets: &Targets) -> Option<Diagnostic> {
+    let kind = about.kind;
+    let names = targets.names_of(kind);
+    let near = suggestion(text, &names);
+    if let Some(prefix) = about.id_prefix {
+        if text.starts_with(prefix) {
+            return None;
+        }
+        let message = format!("`{text}` is neither a declared {kind} nor an id of one ({prefix}…)");
+        let help =
+            near.map_or_else(|| format!("write ${{{kind}.NAME}}"), |near| format!("did you mean ${{{kind}.{near}}}?"));
+        return Some(Diagnostic::error("unresolvable", message).help(help));
+    }
+    // Names are compared exactly by AWS; one that differs in case alone is a slip.
+    let twin = names.iter().find(|name| name.eq_ignore_ascii_case(text))?;
+    let message = format!("no {kind} `{text}` is declared, but `{twin}` is; AWS tells upper and lower case apart");
+    Some(Diagnostic::error("case-differs", message).help(format!("write {twin}")))
+}
+
+/// References anywhere in a text.
+fn free_references(resource: &mut Resource, targets: &Targets, findings: &mut Vec<Diagnostic>) {
+    let (found, malformed) = references(&resource.spec);
+    for (pointer, message) in malformed {
+        let label = resource.document.label(&format!("/spec{pointer}"), "");
+        findings.push(Diagnostic::error("reference-syntax", format!("{}: {message}", resource.address)).at(label));
+    }
+    let mut whole: BTreeMap<String, String> = BTreeMap::new();
+    for (pointer, _, reference) in found {
+        let finding = |code, message| {
+            Diagnostic::error(code, format!("{}: {message}", resource.address))
+                .at(resource.document.label(&format!("/spec{pointer}"), ""))
+        };
+        let target = reference.address();
+        let Some(kind) = by_name(&reference.kind) else {
+            let kinds: Vec<&str> = crate::kinds::KINDS.iter().map(|kind| kind.about().kind).collect();
+            let mut wrong = finding("reference-kind", format!("{reference} names no kind: `{}`", reference.kind));
+            wrong.help =
+                suggestion(&reference.kind, &kinds).map(|near| format!("did you mean ${{{near}.{}}}?", reference.name));
+            findings.push(wrong);
+            continue;
+        };
+        if !targets.addresses.contains(&target) {
+            let mut wrong = finding("reference-target", format!("{reference} is not declared"));
+            let names = targets.names_of(&reference.kind);
+            wrong.help =
+                suggestion(&reference.name, &names).map(|near| format!("did you mean ${{{}.{near}}}?", reference.kind));
+            findings.push(wrong);
+            continue;
+        }
+        let attributes: Vec<&str> = kind.about().attributes.iter().map(|(name, _)| *name).collect();
+        match &reference.attribute {
+            Some(attribute) if !attributes.contains(&attribute.as_str()) => {
+                let mut wrong =
+                    finding("reference-attribute", format!("a {} has no attribute `{attribute}`", reference.kind));
+                wrong.help = Some(format!("it has {}", attributes.join(", ")));
+                findings.push(wrong);
+            }
+            Some(_) => {}
+            None => {
+                let attribute = attributes.first().unwrap_or(&"id");
+                whole.insert(reference.to_string(), format!("${{{}.{}.{attribute}}}", reference.kind, reference.name));
+            }
+        }
+        if target != resource.address {
+            resource.needs.insert(target);
+        } else {
+            findings.push(finding("cycle", format!("{reference} refers to itself")));
+        }
+    }
+    for (short, full) in whole {
+        write_in_full(&mut resource.spec, &short, &full);
+    }
+}
+
+fn write_in_full(value: &mut serde_json::Value, short: &str, full: &str) {
+    match value {
+        serde_json::Value::String(text) if text.contains(short) => *text = text.replace(short, full),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| write_in_full(item, short, full)),
+        serde_json::Value::Object(members) => {
+            members.values_mut().for_each(|member| write_in_full(member, short, full))
+        }
+        _ => {}
+    }
+}
+
+/// Two declarations of one object in AWS.
+pub(super) fn keys(desired: &Desired, place: &Place, findings: &mut Vec<Diagnostic>) {
+    let _ = place;
+    let mut seen: BTreeMap<(String, String), Address> = BTreeMap::new();
+    for (kind, wanted) in desired.wanted() {
+        for one in wanted {
+            let Some(key) = one.key else { continue };
+            let Some(first) = seen.insert((kind.clone(), key.clone()), one.address.clone()) else { continue };
+            let label = |address: &Address, text: &str| {
+                desired.get(address).map(|resource| resource.document.label("/metadata/name", text))
+            };
+            let message = format!("{first} and {} are one object in AWS: {kind} {key}", one.address);
+            let mut finding =
+                Diagnostic::error("declared-twice", message).help("remove one, or give it a name of its own");
+            finding.primary = label(&one.address, "");
+            finding.related.extend(label(&first, "the first is here"));
+            findings.push(finding);
+        }
+    }
+}
