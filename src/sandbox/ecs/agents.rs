@@ -54,14 +54,11 @@ fn find(state: &State, ec2_id: &str) -> Option<(String, String)> {
     })
 }
 
-/// When the next agent registers.
-pub(super) fn next_due(state: &State, after: Timestamp) -> Option<Timestamp> {
-    hosts(state)
-        .iter()
-        .filter(|host| host.agent_version.is_some())
-        .filter_map(|host| registers_at(state, host))
-        .filter(|due| *due > after)
-        .min()
+/// When agents register, or did.
+pub(super) fn dues(state: &State) -> Vec<Timestamp> {
+    let hosts = hosts(state);
+    let with_agent = hosts.iter().filter(|host| host.agent_version.is_some());
+    with_agent.filter_map(|host| registers_at(state, host)).collect()
 }
 
 /// Registers, connects, disconnects and deregisters agents as their hosts come and go; whether any did.

@@ -178,7 +178,7 @@ impl Turn<'_> {
 
     /// Like `tell`, but at most once a minute.
     fn complain(&mut self, message: &str) {
-        let pause = self.state.takes(60.0);
+        let pause = self.state.takes(60.0).max(std::time::Duration::from_secs(1));
         if self.service.complained_at.is_none_or(|at| at + pause <= self.now) {
             self.service.complained_at = Some(self.now);
             self.tell(message);

@@ -124,23 +124,21 @@ pub(super) fn advance(state: &mut State, now: Timestamp) -> bool {
     for _ in 0..STEPS {
         let moved = step(state, time);
         changed |= moved;
-        if !moved && time == now {
+        state.ecs.clock = time;
+        if moved {
+            continue;
+        }
+        if time == now {
             break;
         }
-        if !moved {
-            time = next_due(state).map_or(now, |due| due.max(time).min(now));
-            // What is due and comes to nothing must not hold up the rest.
-            if time == state.ecs.clock && time < now {
-                time = now;
-            }
-        }
-        state.ecs.clock = time;
+        // What is due and comes to nothing must not hold up the rest.
+        time = next_due(state, time).map_or(now, |due| due.min(now));
     }
     changed
 }
 
-/// The next time at which something happens by itself.
-fn next_due(state: &State) -> Option<Timestamp> {
+/// The next time after another at which something happens by itself.
+fn next_due(state: &State, after: Timestamp) -> Option<Timestamp> {
     let tasks = state.ecs.clusters.values().flat_map(|cluster| cluster.tasks.values()).filter_map(tasks::Task::due);
     let services = state
         .ecs
@@ -149,7 +147,7 @@ fn next_due(state: &State) -> Option<Timestamp> {
         .flat_map(|cluster| cluster.services.values())
         .filter(|service| service.status != "INACTIVE")
         .filter_map(|service| service.retry_at);
-    tasks.chain(services).chain(agents::next_due(state, state.ecs.clock)).min()
+    tasks.chain(services).chain(agents::dues(state)).filter(|due| *due > after).min()
 }
 
 /// Everything that happens at one time; whether anything did.

@@ -263,6 +263,7 @@ impl Task {
         let healthy = self.healthy_at.filter(|_| !self.healthy);
         match self.last_status.as_str() {
             "STOPPED" => None,
+            _ if self.desired_status == "STOPPED" => self.next_at,
             _ => exits.filter_map(|container| container.exits_at).chain(self.next_at).chain(healthy).min(),
         }
     }
@@ -318,9 +319,6 @@ impl Task {
             }
             "PENDING" => self.start(now, takes),
             _ => {
-                if is_due(self.healthy_at) {
-                    self.healthy = true;
-                }
                 for container in &mut self.containers {
                     if container.status == "RUNNING" && is_due(container.exits_at) {
                         container.status = "STOPPED".into();
@@ -335,6 +333,9 @@ impl Task {
                     self.stop_code = Some("EssentialContainerExited".into());
                     self.stopped_reason = Some("Essential container in task exited".into());
                     self.finish(now, Some(143));
+                } else if is_due(self.healthy_at) {
+                    // Only what lives on: at the pace of zero a task ends when it becomes healthy.
+                    self.healthy = true;
                 }
             }
         }
