@@ -44,7 +44,8 @@ fn is_of_type(arn: &str, wanted: &str) -> bool {
 fn get_resources(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let arns = call.texts("ResourceARNList");
     let (filters, types) = (call.list("TagFilters"), call.texts("ResourceTypeFilters"));
-    if !arns.is_empty() && !(filters.is_empty() && types.is_empty() && call.text("PaginationToken").is_none()) {
+    let others = !filters.is_empty() || !types.is_empty() || call.text("PaginationToken").is_some();
+    if !arns.is_empty() && others {
         return Err(invalid(
             "ResourceARNList can not be used with TagFilters, ResourceTypeFilters or PaginationToken.",
         ));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::errors;
-use super::paging::page;
+use super::paging::{listed, page};
 use super::shapes::Input;
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
@@ -71,7 +71,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Value, AwsError> {
         .collect();
     let (names, next) = page(&input, names, 10, 100)?;
     let settings: Vec<Value> = names.iter().map(|name| setting(&root, name, &effective(state, name))).collect();
-    Ok(json!({"settings": settings, "nextToken": next}))
+    Ok(listed("settings", settings, next))
 }
 
 fn setting(root: &str, name: &str, value: &str) -> Value {

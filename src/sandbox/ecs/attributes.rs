@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::clusters::{Cluster, active};
 use super::errors;
-use super::paging::page;
+use super::paging::{listed, page};
 use super::shapes::Input;
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
@@ -127,7 +127,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Value, AwsError> {
             Some(show(&instance.arn, name, instance.attributes.get(name)?.as_deref()))
         })
         .collect();
-    Ok(json!({"attributes": shown, "nextToken": next}))
+    Ok(listed("attributes", shown, next))
 }
 
 #[cfg(test)]

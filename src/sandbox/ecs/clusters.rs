@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::container_instances::Instance;
-use super::paging::page;
+use super::paging::{listed, page};
 use super::services::Service;
 use super::shapes::Input;
 use super::tags::{self, Tags};
@@ -117,7 +117,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let input = Input::read(call)?;
     let active = state.ecs.clusters.values().filter(|cluster| cluster.status == "ACTIVE");
     let (arns, next) = page(&input, active.map(|cluster| cluster.arn.clone()).collect(), 100, 100)?;
-    Ok(json!({"clusterArns": arns, "nextToken": next}))
+    Ok(listed("clusterArns", arns, next))
 }
 
 /// `UpdateCluster` and `UpdateClusterSettings`: what is given replaces what was.
@@ -206,7 +206,9 @@ pub(super) fn describe_capacity_providers(state: &mut State, call: &Call) -> Res
             failures.push(json!({"arn": arn, "reason": "MISSING"}));
         }
     }
-    Ok(json!({"capacityProviders": found, "failures": failures, "nextToken": next}))
+    let mut answer = listed("capacityProviders", found, next);
+    answer["failures"] = json!(failures);
+    Ok(answer)
 }
 
 fn settings(state: &State, input: &Input) -> Result<Value, AwsError> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::clusters::{Cluster, active};
-use super::paging::page;
+use super::paging::{listed, page};
 use super::query::Expression;
 use super::shapes::Input;
 use super::tags::{self, Tags};
@@ -274,7 +274,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Value, AwsError> {
         })
         .map(|instance| instance.arn.clone());
     let (arns, next) = page(&input, arns.collect(), 100, 100)?;
-    Ok(json!({"containerInstanceArns": arns, "nextToken": next}))
+    Ok(listed("containerInstanceArns", arns, next))
 }
 
 pub(super) fn update_state(state: &mut State, call: &Call) -> Result<Value, AwsError> {

@@ -539,19 +539,19 @@ mod tests {
         refused(|input| input["volumes"] = json!([{"name": "v"}]), "not referenced");
         refused(
             |input| {
-                input["containerDefinitions"][0]["mountPoints"] = json!([{"sourceVolume": "v", "containerPath": "/"}])
+                input["containerDefinitions"][0]["mountPoints"] = json!([{"sourceVolume": "v", "containerPath": "/"}]);
             },
             "Unknown volume 'v'",
         );
         refused(
             |input| {
-                input["containerDefinitions"][0]["dependsOn"] = json!([{"containerName": "c", "condition": "START"}])
+                input["containerDefinitions"][0]["dependsOn"] = json!([{"containerName": "c", "condition": "START"}]);
             },
             "does not exist",
         );
         refused(
             |input| {
-                input["containerDefinitions"][0]["dependsOn"] = json!([{"containerName": "b", "condition": "HEALTHY"}])
+                input["containerDefinitions"][0]["dependsOn"] = json!([{"containerName": "b", "condition": "HEALTHY"}]);
             },
             "health check",
         );

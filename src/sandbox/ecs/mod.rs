@@ -20,6 +20,7 @@ mod pattern;
 mod placement;
 mod query;
 mod rollouts;
+mod scheduler;
 mod service_checks;
 mod service_update;
 mod services;
@@ -166,7 +167,7 @@ fn step(state: &mut State, now: Timestamp) -> bool {
         }
         let services: Vec<String> = cluster.services.keys().cloned().collect();
         for service in services {
-            moved |= deployments::schedule(state, &mut cluster, &service, now);
+            moved |= scheduler::schedule(state, &mut cluster, &service, now);
             if let Some(service) = cluster.services.get_mut(&service)
                 && service.retry_at.is_some_and(|at| at <= now)
             {

@@ -1,5 +1,7 @@
 //! `maxResults` and `nextToken`.
 
+use serde_json::{Map, Value};
+
 use super::errors;
 use super::shapes::Input;
 use crate::sandbox::wire::AwsError;
@@ -26,6 +28,16 @@ pub(super) fn page(
     let next = rest.get(usize::try_from(size).unwrap_or(usize::MAX)).map(|item| encode(item));
     rest.truncate(usize::try_from(size).unwrap_or(usize::MAX));
     Ok((rest, next))
+}
+
+/// An answer that lists a page.
+pub(super) fn listed<T: Into<Value>>(member: &str, items: Vec<T>, next: Option<String>) -> Value {
+    let mut answer = Map::new();
+    answer.insert(member.to_owned(), items.into());
+    if let Some(token) = next {
+        answer.insert("nextToken".to_owned(), token.into());
+    }
+    Value::Object(answer)
 }
 
 /// Hexadecimal, so that nobody takes a token for anything but a token.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::clusters::active;
-use super::paging::page;
+use super::paging::{listed, page};
 use super::services::Service;
 use super::shapes::Input;
 use super::{epoch, errors};
@@ -93,7 +93,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Value, AwsError> {
         .filter(|rollout| arns.contains(&rollout.arn))
         .map(|rollout| rollout.brief(service))
         .collect();
-    Ok(json!({"serviceDeployments": shown, "nextToken": next}))
+    Ok(listed("serviceDeployments", shown, next))
 }
 
 /// Describes what the ARNs of a member name; `show` picks it from a service.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::clusters::{Cluster, active, namespace_arn};
 use super::deployments::Deployment;
-use super::paging::page;
+use super::paging::{listed, page};
 use super::rollouts::Rollout;
 use super::service_checks::{
     check, deployment_configuration, launch_type_of, no_rebalancing, placement_strategy, strategy_of,
@@ -337,7 +337,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     };
     let arns = cluster.services.values().filter(wanted).map(|service| service.arn.clone());
     let (arns, next) = page(&input, arns.collect(), 10, 100)?;
-    Ok(json!({"serviceArns": arns, "nextToken": next}))
+    Ok(listed("serviceArns", arns, next))
 }
 
 pub(super) fn delete(state: &mut State, call: &Call) -> Result<Value, AwsError> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::definition_defaults::complete;
-use super::paging::page;
+use super::paging::{listed, page};
 use super::shapes::Input;
 use super::tags::{self, Tags};
 use super::{definition_checks, epoch, errors};
@@ -142,7 +142,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     }
     let arns = found.into_iter().map(|definition| definition.arn().to_owned()).collect();
     let (arns, next) = page(&input, arns, 100, 100)?;
-    Ok(json!({"taskDefinitionArns": arns, "nextToken": next}))
+    Ok(listed("taskDefinitionArns", arns, next))
 }
 
 pub(super) fn list_families(state: &mut State, call: &Call) -> Result<Value, AwsError> {
@@ -163,7 +163,7 @@ pub(super) fn list_families(state: &mut State, call: &Call) -> Result<Value, Aws
         .filter(|(name, family)| fits(family) && name.starts_with(input.text("familyPrefix").unwrap_or("")))
         .map(|(name, _)| name.clone());
     let (families, next) = page(&input, names.collect(), 100, 100)?;
-    Ok(json!({"families": families, "nextToken": next}))
+    Ok(listed("families", families, next))
 }
 
 pub(super) fn deregister(state: &mut State, call: &Call) -> Result<Value, AwsError> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::clusters::{Cluster, active};
-use super::paging::page;
+use super::paging::{listed, page};
 use super::placement::{self, Request};
 use super::shapes::{Input, items};
 use super::tags::{self, Tags};
@@ -319,7 +319,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Value, AwsError> {
         .filter(|task| input.text("launchType").is_none_or(|launch_type| task.launch_type == launch_type))
         .map(|task| task.arn.clone());
     let (arns, next) = page(&input, arns.collect(), 100, 100)?;
-    Ok(json!({"taskArns": arns, "nextToken": next}))
+    Ok(listed("taskArns", arns, next))
 }
 
 #[cfg(test)]
