@@ -81,6 +81,7 @@ pub(super) fn advance(state: &mut State, now: Timestamp) -> bool {
         state.ecs.known_hosts.iter().filter(|id| !hosts.iter().any(|host| host.instance_id == **id)).cloned().collect();
     for ec2_id in gone {
         state.ecs.known_hosts.remove(&ec2_id);
+        state.ecs.deregistered.remove(&ec2_id);
         changed = true;
         if let Some((name, id)) = find(state, &ec2_id)
             && let Some(cluster) = state.ecs.clusters.get_mut(&name)
@@ -180,6 +181,14 @@ fn attributes(host: &Host, configuration: &BTreeMap<String, String>) -> BTreeMap
 
 fn register(state: &mut State, host: &Host, now: Timestamp) -> bool {
     let Some(agent_version) = host.agent_version.clone() else { return false };
+    if state
+        .ecs
+        .deregistered
+        .get(&host.instance_id)
+        .is_some_and(|at| host.running_since.is_none_or(|since| since <= *at))
+    {
+        return false;
+    }
     let configuration = configuration(&host.user_data);
     let allowed =
         host.profile_arn.as_ref().is_some_and(|arn| iam::profile_allows(state, arn, "ecs:RegisterContainerInstance"));

@@ -314,14 +314,15 @@ pub(super) fn deregister(state: &mut State, call: &Call) -> Result<Value, AwsErr
     let cluster = active(state, &input)?;
     let reference = input.text("containerInstance").unwrap_or("");
     let found = cluster.find_instance(reference).filter(|instance| instance.status != "INACTIVE");
-    let id = found
-        .map(|instance| instance.id.clone())
+    let (id, ec2_id) = found
+        .map(|instance| (instance.id.clone(), instance.ec2_id.clone()))
         .ok_or_else(|| errors::invalid("Referenced container instance not found."))?;
     if cluster.tasks_on(&id).next().is_some() && !input.flag("force").unwrap_or(false) {
         return Err(errors::invalid("Found running tasks on the instance."));
     }
     cluster.retire_instance(&id, call.now, "Host deregistered.");
     let shown = cluster.instances.get(&id).map(|instance| instance.show(cluster, &input));
+    state.ecs.deregistered.insert(ec2_id, call.now);
     Ok(json!({"containerInstance": shown}))
 }
 

@@ -54,6 +54,8 @@ pub(in crate::sandbox) struct Ecs {
     runs: BTreeMap<String, Run>,
     /// The EC2 instances that were there at the last look.
     known_hosts: BTreeSet<String>,
+    /// When EC2 instances were deregistered by a call. Their agents stay away until their hosts start again.
+    deregistered: BTreeMap<String, Timestamp>,
     /// How far time has been let on.
     clock: Timestamp,
 }
