@@ -38,16 +38,24 @@ fn compare(answerer: &str, endpoint: &str) {
     assert!(findings.len() >= 150, "only {} checks ran", findings.len());
 
     let path = folder.join("deviations").join(format!("{answerer}.txt"));
-    let known = deviations(&std::fs::read_to_string(&path).unwrap());
-    let failed = findings.iter().filter(|finding| !finding.ok).map(|finding| (finding.name.as_str(), finding.got.as_str()));
+    let listed = std::fs::read_to_string(&path).unwrap();
+    let known = deviations(&listed);
+    let failed =
+        findings.iter().filter(|finding| !finding.ok).map(|finding| (finding.name.as_str(), finding.got.as_str()));
     let failed: BTreeMap<&str, &str> = failed.collect();
-    let new = failed.iter().filter(|(name, _)| !known.contains_key(**name)).map(|(name, got)| format!("new: {name}: {got}"));
+    let new =
+        failed.iter().filter(|(name, _)| !known.contains_key(**name)).map(|(name, got)| format!("new: {name}: {got}"));
     let gone = known.keys().filter(|name| !failed.contains_key(*name)).map(|name| {
         let exists = findings.iter().any(|finding| finding.name == *name);
         format!("gone: {name}: {}", if exists { "it passes now" } else { "there is no such check" })
     });
     let changes: Vec<String> = new.chain(gone).collect();
-    assert!(changes.is_empty(), "{answerer} departs from AWS otherwise than {} says:\n{}", path.display(), changes.join("\n"));
+    assert!(
+        changes.is_empty(),
+        "{answerer} departs from AWS otherwise than {} says:\n{}",
+        path.display(),
+        changes.join("\n")
+    );
 }
 
 /// Names and reasons of a file with `name # why` lines.

@@ -57,7 +57,9 @@ fn environment() -> &'static Path {
     static ENVIRONMENT: OnceLock<PathBuf> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| match prepare() {
         Ok(folder) => folder,
-        Err(reason) => panic!("these tests need Python 3 with its venv module and the packages in {REQUIREMENTS}: {reason}"),
+        Err(reason) => {
+            panic!("these tests need Python 3 with its venv module and the packages in {REQUIREMENTS}: {reason}")
+        }
     })
 }
 
@@ -90,7 +92,8 @@ fn run(command: &mut Command) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr }).into_owned();
+    let said =
+        String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr }).into_owned();
     Err(format!("{command:?} ended with {}: {}", output.status, said.trim()))
 }
 
