@@ -1,8 +1,3 @@
-<<<<<<< HEAD
-//! TODO
-use super::Operation;
-use serde::{Deserialize, Serialize};
-=======
 //! Amazon ECS: the operations, and what agents and the service scheduler do by themselves.
 //!
 //! Containers do not run here. What one does is told by its image and command, by the convention in [`outcomes`]:
@@ -45,7 +40,6 @@ use serde_json::Value;
 
 use super::Operation;
 use super::state::State;
->>>>>>> ecs
 
 /// Everything that exists in ECS.
 #[derive(Debug, Default, Serialize, Deserialize)]
