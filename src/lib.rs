@@ -1,2 +1,3 @@
 //! farpost
+pub mod kinds;
 pub mod sandbox;
