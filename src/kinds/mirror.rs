@@ -130,6 +130,7 @@ impl<S> Slot<S> for S {
 /// - `struct Name: sdk::Name { .. }` for a structure whose SDK builder cannot fail,
 /// - `struct Name: sdk::Name = expression => { .. }` for one with required members: the expression builds it with
 ///   blanks, which are filled afterwards,
+/// - `union Name: sdk::Name { member = Variant: Option<T>, }` for what the SDK has as an enum, one member at a time,
 /// - `struct Name { .. }` for a spec itself, which converts by hand (its members are arguments of several calls).
 #[macro_export]
 macro_rules! mirror {
@@ -147,6 +148,38 @@ macro_rules! mirror {
     ($(#[$about:meta])* struct $name:ident: $sdk:ty = $blank:expr => { $($members:tt)* } $($rest:tt)*) => {
         $crate::mirror! { @struct [$(#[$about])*] $name { $($members)* } }
         $crate::mirror! { @convert $name [$sdk] [$blank] { $($members)* } }
+        $crate::mirror! { $($rest)* }
+    };
+    ($(#[$about:meta])* union $name:ident: $($sdk:ident)::+ {
+        $($(#[$doc:meta])* $member:ident = $variant:ident: $type:ty,)*
+    } $($rest:tt)*) => {
+        $crate::mirror! { @struct [$(#[$about])*] $name { $($(#[$doc])* $member: $type,)* } }
+        impl $crate::kinds::mirror::Mirror for $name {
+            type Sdk = $($sdk)::+;
+
+            fn to_sdk(&self) -> Result<Self::Sdk, $crate::kinds::mirror::BuildError> {
+                $(if let Some(value) = $crate::kinds::mirror::Member::put(&self.$member)? {
+                    return Ok($($sdk)::+::$variant(value));
+                })*
+                Err($crate::kinds::mirror::BuildError::missing_field(stringify!($name), "one of its members is needed"))
+            }
+
+            fn from_sdk(sdk: &Self::Sdk) -> Self {
+                let mut own = Self::default();
+                match sdk {
+                    $($($sdk)::+::$variant(value) => own.$member = $crate::kinds::mirror::Member::take(Some(value)),)*
+                    _ => {}
+                }
+                own
+            }
+
+            $crate::mirror! { @nothing $($member)* }
+
+            #[cfg(test)]
+            fn gaps(found: &mut Vec<String>) {
+                $crate::mirror! { @gaps found $name [$($sdk)::+] $($type)* }
+            }
+        }
         $crate::mirror! { $($rest)* }
     };
     (@struct [$($about:tt)*] $name:ident { $($(#[$doc:meta])* $member:ident: $type:ty,)* }) => {
@@ -178,6 +211,7 @@ macro_rules! mirror {
         }
     };
     (@convert $name:ident [$sdk:ty] [$blank:expr] { $($(#[$doc:meta])* $member:ident: $type:ty,)* }) => {
+        #[allow(deprecated, reason = "what AWS advises against is still in use")]
         impl $crate::kinds::mirror::Mirror for $name {
             type Sdk = $sdk;
 
@@ -192,28 +226,34 @@ macro_rules! mirror {
                 Self { $($member: $crate::kinds::mirror::Member::take(Option::from(&sdk.$member)),)* }
             }
 
-            fn tidy(&mut self) {
-                $($crate::kinds::mirror::Member::tidy_member(&mut self.$member);)*
-            }
-
-            fn says_nothing(&self) -> bool {
-                $($crate::kinds::mirror::Member::is_absent(&self.$member))&&*
-            }
+            $crate::mirror! { @nothing $($member)* }
 
             #[cfg(test)]
             fn gaps(found: &mut Vec<String>) {
-                let own = $crate::kinds::mirror::members_of::<Self>();
-                found.extend(
-                    <$sdk>::SCHEMA
-                        .members()
-                        .iter()
-                        .filter_map(|member| member.member_name())
-                        .filter(|member| !own.iter().any(|name| name == member))
-                        .map(|member| format!("{}.{member}", stringify!($name))),
-                );
-                $(<$type as $crate::kinds::mirror::Member>::gaps_of_member(found);)*
+                $crate::mirror! { @gaps found $name [$sdk] $($type)* }
             }
         }
+    };
+    (@nothing $($member:ident)*) => {
+        fn tidy(&mut self) {
+            $($crate::kinds::mirror::Member::tidy_member(&mut self.$member);)*
+        }
+
+        fn says_nothing(&self) -> bool {
+            $($crate::kinds::mirror::Member::is_absent(&self.$member))&&*
+        }
+    };
+    (@gaps $found:ident $name:ident [$sdk:ty] $($type:ty)*) => {
+        let own = $crate::kinds::mirror::members_of::<$name>();
+        $found.extend(
+            <$sdk>::SCHEMA
+                .members()
+                .iter()
+                .filter_map(|member| member.member_name())
+                .filter(|member| !own.iter().any(|name| name == member))
+                .map(|member| format!("{}.{member}", stringify!($name))),
+        );
+        $(<$type as $crate::kinds::mirror::Member>::gaps_of_member($found);)*
     };
 }
 
@@ -476,5 +516,150 @@ where
 {
     if value.as_ref().is_some_and(|value| *value == default) {
         *value = None;
+    }
+}
+
+/// Values for property tests, made from the JSON schema so that every member is tried.
+#[cfg(test)]
+pub(crate) mod arbitrary {
+    use fastrand::Rng;
+    use serde::de::DeserializeOwned;
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    /// A value that the schema allows, the same for the same seed. `full` ones have every member.
+    pub(crate) fn spec<T: JsonSchema + DeserializeOwned>(seed: u64, full: bool) -> T {
+        let root = schemars::schema_for!(T).to_value();
+        let value = Maker { rng: Rng::with_seed(seed), root: &root, full }.value(&root);
+        assert!(jsonschema::is_valid(&root, &value), "{value}");
+        serde_json::from_value(value).unwrap()
+    }
+
+    /// Shuffles the lists under these names, at any depth.
+    pub(crate) fn shuffle<T: Serialize + DeserializeOwned>(spec: &T, seed: u64, names: &[&str]) -> T {
+        let mut value = serde_json::to_value(spec).unwrap();
+        shuffle_value(&mut value, &mut Rng::with_seed(seed), names);
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn shuffle_value(value: &mut Value, rng: &mut Rng, names: &[&str]) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| shuffle_value(item, rng, names)),
+            Value::Object(members) => {
+                for (name, member) in members {
+                    shuffle_value(member, rng, names);
+                    if let Value::Array(items) = member
+                        && names.contains(&name.as_str())
+                    {
+                        rng.shuffle(items);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    struct Maker<'a> {
+        rng: Rng,
+        root: &'a Value,
+        full: bool,
+    }
+
+    impl Maker<'_> {
+        fn value(&mut self, schema: &Value) -> Value {
+            if let Some(name) = schema["$ref"].as_str() {
+                let root = self.root;
+                return self.value(root.pointer(name.trim_start_matches('#')).unwrap());
+            }
+            if let Some(forms) = schema["anyOf"].as_array() {
+                let forms: Vec<_> = forms.iter().filter(|form| form["type"] != "null").collect();
+                let form = self.rng.choice(forms).unwrap();
+                return self.value(form);
+            }
+            if let Some(values) = schema["enum"].as_array() {
+                let values = values.iter().filter(|value| !value.is_null());
+                return self.rng.choice(values.collect::<Vec<_>>()).unwrap().clone();
+            }
+            let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
+            match kind {
+                Some("string") if schema["pattern"].is_string() => json!("0.5 GB"),
+                Some("string") => self.text().into(),
+                Some("integer") => json!(self.rng.i32(1..1000)),
+                Some("number") => json!(self.rng.f64()),
+                Some("boolean") => json!(self.rng.bool()),
+                Some("array") => {
+                    let length = self.rng.usize(usize::from(self.full)..4);
+                    (0..length).map(|_| self.value(&schema["items"])).collect()
+                }
+                Some("object") if schema["properties"].is_object() => self.members(schema),
+                Some("object") => {
+                    let length = self.rng.usize(usize::from(self.full)..4);
+                    (0..length).map(|_| (self.text(), json!("value"))).collect()
+                }
+                _ => json!({"any": [1, -1, 0.5, "text", true, null]}),
+            }
+        }
+
+        fn members(&mut self, schema: &Value) -> Value {
+            let required = schema["required"].as_array().cloned().unwrap_or_default();
+            let mut members = Map::new();
+            for (name, member) in schema["properties"].as_object().unwrap() {
+                if self.full || required.iter().any(|required| required == name) || self.rng.bool() {
+                    members.insert(name.clone(), self.value(member));
+                }
+            }
+            Value::Object(members)
+        }
+
+        fn text(&mut self) -> String {
+            (0..8).map(|_| self.rng.alphanumeric()).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kinds::service::spec_deployment::DeploymentController;
+    use crate::kinds::task_definition::spec_container::{ContainerDefinition, SharingStrategy};
+
+    #[test]
+    fn a_value_that_only_a_newer_aws_knows_survives() {
+        let answer = sdk::DeploymentController::builder().r#type("TELEPATHY".into()).build().unwrap();
+        let spec = DeploymentController::from_sdk(&answer);
+        assert_eq!(spec.r#type, "TELEPATHY");
+        assert_eq!(spec.to_sdk().unwrap(), answer);
+    }
+
+    #[test]
+    fn the_schema_lists_the_known_values() {
+        let schema = schemars::schema_for!(Choice<sdk::NetworkMode>);
+        let validator = jsonschema::validator_for(schema.as_value()).unwrap();
+        assert!(validator.is_valid(&json!("awsvpc")));
+        assert!(!validator.is_valid(&json!("aws-vpc")));
+    }
+
+    #[test]
+    fn a_union_without_a_member_is_an_error_and_not_an_empty_request() {
+        let error = SharingStrategy::default().to_sdk().unwrap_err();
+        assert!(error.to_string().contains("SharingStrategy"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_list_is_sent_where_it_is_written_and_tidied_away_for_comparison() {
+        let mut container = ContainerDefinition { command: Some(Vec::new()), ..Default::default() };
+        assert_eq!(container.to_sdk().unwrap().command, Some(Vec::new()));
+        container.tidy();
+        assert_eq!(container.command, None);
+        assert_eq!(serde_json::to_value(&container).unwrap(), json!({"name": "", "image": ""}));
+    }
+
+    #[test]
+    fn an_unknown_member_is_an_error() {
+        let error = serde_json::from_value::<ContainerDefinition>(json!({"name": "a", "image": "b", "imgae": "c"}));
+        assert!(error.unwrap_err().to_string().contains("imgae"));
     }
 }

@@ -108,9 +108,9 @@ mirror! {
     }
 
     /// Settings of the proxy's container.
-    struct ServiceConnectContainerConfiguration: sdk::ServiceConnectContainerConfiguration {
+    union ServiceConnectContainerConfiguration: sdk::ServiceConnectContainerConfiguration {
         /// How much it logs.
-        log_level: Option<Choice<sdk::ServiceConnectContainerLogLevel>>,
+        log_level = LogLevel: Option<Choice<sdk::ServiceConnectContainerLogLevel>>,
     }
 
     /// A VPC Lattice target group that the tasks register with.

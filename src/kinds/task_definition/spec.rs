@@ -101,6 +101,7 @@ mirror! {
 impl TaskDefinitionSpec {
     /// The call that registers a revision: what the manifest says and nothing else. The caller sets a family that the
     /// manifest leaves to `metadata`.
+    #[expect(deprecated, reason = "inference accelerators are still in use")]
     pub fn register(&self, client: &Client) -> Result<RegisterTaskDefinitionFluentBuilder, BuildError> {
         Ok(client
             .register_task_definition()
@@ -162,5 +163,120 @@ pub(crate) fn complete_role(role: &mut Option<String>, partition: &str, account:
         && !name.contains("${")
     {
         *name = format!("arn:{partition}:iam::{account}:role/{}", name.trim_start_matches('/'));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionInput;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::kinds::mirror::{arbitrary, members_of};
+
+    const SAMPLES: [(&str, &str); 5] = [
+        ("ec2-bridge", include_str!("../../../tests/task-definitions/ec2-bridge.json")),
+        ("ec2-gpu-volumes", include_str!("../../../tests/task-definitions/ec2-gpu-volumes.json")),
+        ("external", include_str!("../../../tests/task-definitions/external.json")),
+        ("fargate-firelens", include_str!("../../../tests/task-definitions/fargate-firelens.json")),
+        ("fargate-windows", include_str!("../../../tests/task-definitions/fargate-windows.json")),
+    ];
+
+    /// The revision that AWS would answer for this call, had it no defaults to fill in.
+    #[expect(deprecated, reason = "inference accelerators are still in use")]
+    fn registered(spec: &TaskDefinitionSpec) -> TaskDefinitionSpec {
+        let config = aws_sdk_ecs::Config::builder().behavior_version_latest().build();
+        let call = spec.register(&Client::from_conf(config)).unwrap();
+        let input = call.as_input().clone().build().unwrap();
+        let answer = sdk::TaskDefinition::builder()
+            .set_family(input.family)
+            .set_task_role_arn(input.task_role_arn)
+            .set_execution_role_arn(input.execution_role_arn)
+            .set_network_mode(input.network_mode)
+            .set_container_definitions(input.container_definitions)
+            .set_volumes(input.volumes)
+            .set_placement_constraints(input.placement_constraints)
+            .set_requires_compatibilities(input.requires_compatibilities)
+            .set_cpu(input.cpu)
+            .set_memory(input.memory)
+            .set_pid_mode(input.pid_mode)
+            .set_ipc_mode(input.ipc_mode)
+            .set_proxy_configuration(input.proxy_configuration)
+            .set_inference_accelerators(input.inference_accelerators)
+            .set_ephemeral_storage(input.ephemeral_storage)
+            .set_runtime_platform(input.runtime_platform)
+            .set_enable_fault_injection(input.enable_fault_injection)
+            .build();
+        let mut spec = TaskDefinitionSpec::from_sdk_task_definition(&answer);
+        spec.tags = Member::take(input.tags.as_ref());
+        spec
+    }
+
+    #[test]
+    fn no_member_of_the_api_is_missing() {
+        let own = members_of::<TaskDefinitionSpec>();
+        let api: Vec<_> =
+            RegisterTaskDefinitionInput::SCHEMA.members().iter().filter_map(|member| member.member_name()).collect();
+        assert!(api.len() > 15, "{api:?}");
+        assert_eq!(api.iter().filter(|name| !own.iter().any(|own| own == *name)).collect::<Vec<_>>(), [&""; 0]);
+        assert_eq!(TaskDefinitionSpec::gaps(), [""; 0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_sent_comes_back(seed: u64) {
+            let mut spec: TaskDefinitionSpec = arbitrary::spec(seed, true);
+            for container in &mut spec.container_definitions {
+                if let Some(labels) = &mut container.docker_labels { labels.sort_keys(); }
+            }
+            prop_assert_eq!(registered(&spec), spec);
+        }
+    }
+
+    #[test]
+    fn samples_keep_every_member_on_the_way_to_aws_and_back() {
+        for (name, text) in SAMPLES {
+            let mut written: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(TaskDefinitionSpec::accept(&mut written), [], "{name}");
+            let schema = schemars::schema_for!(TaskDefinitionSpec).to_value();
+            let errors: Vec<_> = jsonschema::validator_for(&schema)
+                .unwrap()
+                .iter_errors(&written)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            assert_eq!(errors, [""; 0], "{name}");
+            let spec: TaskDefinitionSpec = serde_json::from_value(written.clone()).unwrap();
+            // Nothing that was written is lost in the spec itself, whatever its form.
+            let kept = serde_json::to_value(&spec).unwrap();
+            for member in written.as_object().unwrap().keys() {
+                assert!(kept.get(member).is_some(), "{name}: {member}");
+            }
+            let (mut sent, mut answered) = (spec.clone(), registered(&spec));
+            sent.normalise();
+            answered.normalise();
+            assert_eq!(answered, sent, "{name}");
+        }
+    }
+
+    #[test]
+    fn roles_by_name_are_those_of_the_account() {
+        let mut spec = TaskDefinitionSpec {
+            task_role_arn: Some("till".to_owned()),
+            execution_role_arn: Some("${Role.pull}".to_owned()),
+            ..Default::default()
+        };
+        spec.complete_roles("aws-us-gov", "123456789012");
+        assert_eq!(spec.task_role_arn.as_deref(), Some("arn:aws-us-gov:iam::123456789012:role/till"));
+        assert_eq!(spec.execution_role_arn.as_deref(), Some("${Role.pull}"));
+    }
+
+    #[test]
+    fn references_are_marked_in_the_schema() {
+        let schema = schemars::schema_for!(TaskDefinitionSpec).to_value();
+        assert_eq!(schema["properties"]["taskRoleArn"]["x-ref"], "Role");
+        assert_eq!(schema["properties"]["taskRoleArn"]["x-ref-attribute"], "arn");
     }
 }

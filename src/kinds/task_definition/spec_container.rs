@@ -291,9 +291,9 @@ mirror! {
     }
 
     /// How an accelerator is shared.
-    struct SharingStrategy: sdk::SharingStrategy {
+    union SharingStrategy: sdk::SharingStrategy {
         /// NVIDIA's multi-process service.
-        nvidia_mps: Option<NvidiaMpsAllocation>,
+        nvidia_mps = NvidiaMps: Option<NvidiaMpsAllocation>,
     }
 
     /// A container's part of a GPU that several processes share.

@@ -139,3 +139,152 @@ fn sort_pairs(pairs: &mut Option<Vec<KeyValuePair>>) {
         pairs.sort_by(|a, b| a.name.cmp(&b.name));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::kinds::mirror::arbitrary;
+
+    /// Lists whose order means nothing.
+    const SETS: [&str; 22] = [
+        "containerDefinitions",
+        "volumes",
+        "placementConstraints",
+        "requiresCompatibilities",
+        "inferenceAccelerators",
+        "properties",
+        "environment",
+        "secrets",
+        "secretOptions",
+        "portMappings",
+        "mountPoints",
+        "volumesFrom",
+        "links",
+        "dependsOn",
+        "extraHosts",
+        "ulimits",
+        "systemControls",
+        "resourceRequirements",
+        "ignoredExitCodes",
+        "devices",
+        "permissions",
+        "add",
+    ];
+
+    fn normal(mut value: Value) -> Value {
+        if value.get("containerDefinitions").is_none() {
+            value["containerDefinitions"] = json!([]);
+        }
+        let mut spec: TaskDefinitionSpec = serde_json::from_value(value).unwrap();
+        spec.normalise();
+        serde_json::to_value(spec).unwrap()
+    }
+
+    fn container(mut members: Value) -> Value {
+        members["name"] = json!("till");
+        members["image"] = json!("till:7");
+        json!({"containerDefinitions": [members]})
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn normalising_twice_changes_nothing(seed: u64) {
+            let mut once: TaskDefinitionSpec = arbitrary::spec(seed, false);
+            once.normalise();
+            let mut twice = once.clone();
+            twice.normalise();
+            prop_assert_eq!(serde_json::to_string(&twice).unwrap(), serde_json::to_string(&once).unwrap());
+        }
+
+        #[test]
+        fn the_order_of_sets_does_not_matter(seed: u64, other: u64) {
+            let mut spec: TaskDefinitionSpec = arbitrary::spec(seed, false);
+            let mut shuffled = arbitrary::shuffle(&spec, other, &SETS);
+            spec.normalise();
+            shuffled.normalise();
+            prop_assert_eq!(serde_json::to_string(&shuffled).unwrap(), serde_json::to_string(&spec).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_aws_fills_in_for_a_container_equals_nothing() {
+        let answered = container(json!({
+            "cpu": 0, "essential": true, "environment": [], "mountPoints": [], "volumesFrom": [], "systemControls": [],
+            "portMappings": [{"containerPort": 80, "hostPort": 0, "protocol": "tcp"}],
+            "healthCheck": {"command": ["CMD", "true"], "interval": 30, "timeout": 5, "retries": 3},
+            "linuxParameters": {"capabilities": {"add": [], "drop": []}}, "privileged": false,
+            "logConfiguration": {"logDriver": "awslogs", "options": {}, "secretOptions": []},
+            "versionConsistency": "enabled",
+        }));
+        let written = container(json!({
+            "portMappings": [{"containerPort": 80}],
+            "healthCheck": {"command": ["CMD", "true"]},
+            "logConfiguration": {"logDriver": "awslogs"},
+        }));
+        assert_eq!(normal(answered), normal(written.clone()));
+        assert_eq!(normal(written.clone()), written);
+    }
+
+    #[test]
+    fn what_differs_from_a_default_stays() {
+        let written = container(json!({
+            "cpu": 10, "essential": false, "portMappings": [{"containerPort": 80, "hostPort": 8080, "protocol": "udp"}],
+            "command": ["b", "a"], "readonlyRootFilesystem": true, "stopTimeout": 0, "dnsServers": ["10.0.0.9", "10.0.0.2"],
+        }));
+        let normal = &normal(written.clone())["containerDefinitions"][0];
+        assert_eq!(*normal, serde_json::from_value::<Value>(written["containerDefinitions"][0].clone()).unwrap());
+    }
+
+    #[test]
+    fn the_host_port_follows_the_network_mode() {
+        let written = |mode: &str, host: Value| {
+            let mut value = container(json!({"portMappings": [{"containerPort": 80, "hostPort": host}]}));
+            value["networkMode"] = json!(mode);
+            normal(value)["containerDefinitions"][0]["portMappings"][0].get("hostPort").cloned()
+        };
+        assert_eq!(written("awsvpc", json!(80)), None);
+        assert_eq!(written("host", json!(80)), None);
+        assert_eq!(written("bridge", json!(80)), Some(json!(80)));
+        assert_eq!(written("bridge", json!(0)), None);
+        assert_eq!(written("awsvpc", Value::Null), None);
+    }
+
+    #[test]
+    fn volumes_lose_their_defaults_but_not_their_kind() {
+        let volumes = json!([
+            {"name": "scratch", "host": {}, "configuredAtLaunch": false},
+            {"name": "docker", "dockerVolumeConfiguration": {}},
+            {"name": "shared", "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": true}},
+            {"name": "efs", "efsVolumeConfiguration": {
+                "fileSystemId": "fs-1", "rootDirectory": "/", "transitEncryption": "DISABLED",
+                "authorizationConfig": {"iam": "DISABLED"}}},
+        ]);
+        assert_eq!(
+            normal(json!({"volumes": volumes, "networkMode": "bridge", "enableFaultInjection": false})),
+            json!({"containerDefinitions": [], "volumes": [
+                {"name": "docker", "dockerVolumeConfiguration": {"scope": "task"}},
+                {"name": "efs", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}},
+                {"name": "scratch"},
+                {"name": "shared", "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": true}},
+            ]})
+        );
+    }
+
+    #[test]
+    fn text_with_a_reference_is_not_touched() {
+        let written = json!({
+            "taskRoleArn": "${Role.till}", "cpu": "${Stack.cpu}", "family": "${Stack.name}-till",
+            "containerDefinitions": [{"name": "${x}", "image": "${Repository.till.uri}:7"}],
+        });
+        assert_eq!(normal(written.clone()), {
+            let mut spec: TaskDefinitionSpec = serde_json::from_value(written).unwrap();
+            spec.tidy();
+            serde_json::to_value(spec).unwrap()
+        });
+    }
+}
