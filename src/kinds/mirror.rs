@@ -150,16 +150,16 @@ macro_rules! mirror {
         $crate::mirror! { @convert $name [$sdk] [$blank] { $($members)* } }
         $crate::mirror! { $($rest)* }
     };
-    ($(#[$about:meta])* union $name:ident: $($sdk:ident)::+ {
+    ($(#[$about:meta])* union $name:ident: $module:ident::$sdk:ident {
         $($(#[$doc:meta])* $member:ident = $variant:ident: $type:ty,)*
     } $($rest:tt)*) => {
         $crate::mirror! { @struct [$(#[$about])*] $name { $($(#[$doc])* $member: $type,)* } }
         impl $crate::kinds::mirror::Mirror for $name {
-            type Sdk = $($sdk)::+;
+            type Sdk = $module::$sdk;
 
             fn to_sdk(&self) -> Result<Self::Sdk, $crate::kinds::mirror::BuildError> {
                 $(if let Some(value) = $crate::kinds::mirror::Member::put(&self.$member)? {
-                    return Ok($($sdk)::+::$variant(value));
+                    return Ok($module::$sdk::$variant(value));
                 })*
                 Err($crate::kinds::mirror::BuildError::missing_field(stringify!($name), "one of its members is needed"))
             }
@@ -167,7 +167,7 @@ macro_rules! mirror {
             fn from_sdk(sdk: &Self::Sdk) -> Self {
                 let mut own = Self::default();
                 match sdk {
-                    $($($sdk)::+::$variant(value) => own.$member = $crate::kinds::mirror::Member::take(Some(value)),)*
+                    $($module::$sdk::$variant(value) => own.$member = $crate::kinds::mirror::Member::take(Some(value)),)*
                     _ => {}
                 }
                 own
@@ -177,7 +177,7 @@ macro_rules! mirror {
 
             #[cfg(test)]
             fn gaps(found: &mut Vec<String>) {
-                $crate::mirror! { @gaps found $name [$($sdk)::+] $($type)* }
+                $crate::mirror! { @gaps found $name [$module::$sdk] $($type)* }
             }
         }
         $crate::mirror! { $($rest)* }

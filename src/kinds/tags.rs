@@ -66,11 +66,7 @@ impl Mirror for Tags {
     }
 
     fn from_sdk(sdk: &Self::Sdk) -> Self {
-        Self(
-            sdk.iter()
-                .filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default())))
-                .collect(),
-        )
+        Self(sdk.iter().filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect())
     }
 
     fn tidy(&mut self) {

@@ -156,11 +156,7 @@ impl ServiceSpec {
                 managed(&wanted.capacity_provider_strategy, &live.capacity_provider_strategy)?
             })
             .set_deployment_configuration(wanted.deployment_update(&live)?)
-            .set_placement_constraints(changed(
-                &wanted.placement_constraints,
-                &live.placement_constraints,
-                Vec::new,
-            )?)
+            .set_placement_constraints(changed(&wanted.placement_constraints, &live.placement_constraints, Vec::new)?)
             .set_placement_strategy(changed(&wanted.placement_strategy, &live.placement_strategy, Vec::new)?)
             .set_network_configuration(managed(&wanted.network_configuration, &live.network_configuration)?)
             .set_health_check_grace_period_seconds(changed(
@@ -177,21 +173,15 @@ impl ServiceSpec {
                 || false,
             )?)
             .set_propagate_tags(changed(&wanted.propagate_tags, &live.propagate_tags, || "NONE".into())?)
-            .set_enable_execute_command(changed(
-                &wanted.enable_execute_command,
-                &live.enable_execute_command,
-                || false,
-            )?)
+            .set_enable_execute_command(changed(&wanted.enable_execute_command, &live.enable_execute_command, || {
+                false
+            })?)
             .set_service_connect_configuration(changed(
                 &wanted.service_connect_configuration,
                 &live.service_connect_configuration,
                 ServiceConnectConfiguration::default,
             )?)
-            .set_volume_configurations(changed(
-                &wanted.volume_configurations,
-                &live.volume_configurations,
-                Vec::new,
-            )?)
+            .set_volume_configurations(changed(&wanted.volume_configurations, &live.volume_configurations, Vec::new)?)
             .set_vpc_lattice_configurations(changed(
                 &wanted.vpc_lattice_configurations,
                 &live.vpc_lattice_configurations,

@@ -1,7 +1,9 @@
 //! The canonical form of a service: what means the same becomes equal. Absent stands for every documented default.
 
 use super::spec::ServiceSpec;
-use super::spec_deployment::{DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration, ThresholdConfiguration};
+use super::spec_deployment::{
+    DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration, ThresholdConfiguration,
+};
 use super::spec_network::{
     CapacityProviderStrategyItem, NetworkConfiguration, PlacementStrategy, ServiceManagedEbsVolume,
 };
@@ -155,7 +157,9 @@ pub(crate) fn normalise_placement(strategies: &mut Option<Vec<PlacementStrategy>
         match (kind, strategy.field.as_deref()) {
             (Some("random"), _) => strategy.field = None,
             (Some("spread"), Some("host")) => strategy.field = Some("instanceId".to_owned()),
-            (Some("binpack"), Some(field)) if !field.contains("${") => strategy.field = Some(field.to_ascii_lowercase()),
+            (Some("binpack"), Some(field)) if !field.contains("${") => {
+                strategy.field = Some(field.to_ascii_lowercase())
+            }
             _ => {}
         }
     }

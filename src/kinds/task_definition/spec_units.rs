@@ -38,7 +38,10 @@ fn canonical(text: &str) -> Option<String> {
 impl<'de> Deserialize<'de> for Units {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "an amount is a whole number, or text such as \"256\", \"0.25 vCPU\" or \"0.5 GB\"")]
+        #[serde(
+            untagged,
+            expecting = "an amount is a whole number, or text such as \"256\", \"0.25 vCPU\" or \"0.5 GB\""
+        )]
         enum Form {
             Number(u32),
             Text(String),
