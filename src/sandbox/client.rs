@@ -41,8 +41,6 @@ impl SandboxClient {
         let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
         let request = request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
         let response = self.0.answer(&request).map(SdkBody::from);
-        response
-            .try_into()
-            .map_err(|error: aws_smithy_runtime_api::http::HttpError| ConnectorError::other(error.into(), None))
+        response.try_into().map_err(|error: aws_smithy_runtime_api::http::HttpError| ConnectorError::other(error.into(), None))
     }
 }

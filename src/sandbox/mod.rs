@@ -100,9 +100,9 @@ impl Sandbox {
         if let Some(store) = &self.store
             && (moved || !call.is_read())
         {
-            store.save(&state).map_err(|error| {
-                AwsError::new(500, "InternalError", format!("the sandbox file was not written: {error}"))
-            })?;
+            store
+                .save(&state)
+                .map_err(|error| AwsError::new(500, "InternalError", format!("the sandbox file was not written: {error}")))?;
         }
         output
     }
@@ -150,7 +150,8 @@ impl Store {
         })?;
         let kept = match std::fs::read(path) {
             Ok(text) => Some(
-                serde_json::from_slice(&text).map_err(|source| OpenError::Content { path: path.to_owned(), source })?,
+                serde_json::from_slice(&text)
+                    .map_err(|source| OpenError::Content { path: path.to_owned(), source })?,
             ),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(fault(error)),

@@ -307,15 +307,7 @@ fn escape(text: &str) -> String {
 
 fn request_id() -> String {
     let mut digits = || fastrand::u32(..);
-    format!(
-        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:08x}{:04x}",
-        digits(),
-        digits() >> 16,
-        digits() >> 20,
-        digits() >> 20,
-        digits(),
-        digits() >> 16
-    )
+    format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:08x}{:04x}", digits(), digits() >> 16, digits() >> 20, digits() >> 20, digits(), digits() >> 16)
 }
 
 #[cfg(test)]

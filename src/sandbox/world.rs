@@ -63,8 +63,7 @@ impl Default for World {
             architecture: architecture.into(),
             ecs_agent: Some("1.102.0".into()),
         };
-        let zone =
-            |letter: &str, number: u32| Zone { name: format!("us-west-2{letter}"), id: format!("usw2-az{number}") };
+        let zone = |letter: &str, number: u32| Zone { name: format!("us-west-2{letter}"), id: format!("usw2-az{number}") };
         let recommended = |family: &str| format!("/aws/service/ecs/optimized-ami/{family}/recommended/image_id");
         Self {
             account: "123456789012".into(),

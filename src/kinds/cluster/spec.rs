@@ -177,3 +177,97 @@ impl ClusterSpec {
         self.tidy();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::operation::create_cluster::CreateClusterInput;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::kinds::mirror::{arbitrary, members_of};
+
+    fn client() -> Client {
+        Client::from_conf(aws_sdk_ecs::Config::builder().behavior_version_latest().build())
+    }
+
+    fn spec(value: Value) -> ClusterSpec {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn no_member_of_the_api_is_missing() {
+        let own = members_of::<ClusterSpec>();
+        let api: Vec<_> =
+            CreateClusterInput::SCHEMA.members().iter().filter_map(|member| member.member_name()).collect();
+        assert_eq!(own.len(), api.len());
+        assert!(api.iter().all(|name| own.iter().any(|own| own == name)), "{api:?}");
+        assert_eq!(ClusterSpec::gaps(), [""; 0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_sent_comes_back(seed: u64) {
+            let spec: ClusterSpec = arbitrary::spec(seed, true);
+            let input = spec.create(&client()).unwrap().as_input().clone().build().unwrap();
+            let namespace = input.service_connect_defaults.map(|defaults| {
+                sdk::ClusterServiceConnectDefaults::builder().namespace(defaults.namespace).build()
+            });
+            let answer = sdk::Cluster::builder()
+                .set_cluster_name(input.cluster_name)
+                .set_settings(input.settings)
+                .set_configuration(input.configuration)
+                .set_service_connect_defaults(namespace)
+                .set_capacity_providers(input.capacity_providers)
+                .set_default_capacity_provider_strategy(input.default_capacity_provider_strategy)
+                .set_tags(input.tags)
+                .build();
+            prop_assert_eq!(ClusterSpec::from_sdk_cluster(&answer), spec);
+        }
+
+        #[test]
+        fn normalising_twice_changes_nothing_nor_does_the_order_of_sets(seed: u64, other: u64) {
+            let mut once: ClusterSpec = arbitrary::spec(seed, false);
+            let mut shuffled =
+                arbitrary::shuffle(&once, other, &["settings", "capacityProviders", "defaultCapacityProviderStrategy"]);
+            once.normalise();
+            shuffled.normalise();
+            prop_assert_eq!(&shuffled, &once);
+            shuffled.normalise();
+            prop_assert_eq!(shuffled, once);
+        }
+    }
+
+    #[test]
+    fn what_aws_fills_in_equals_nothing() {
+        let mut cluster = spec(json!({
+            "clusterName": "edge", "settings": [{"name": "containerInsights", "value": "disabled"}],
+            "configuration": {"executeCommandConfiguration": {"logging": "DEFAULT", "logConfiguration":
+                {"cloudWatchEncryptionEnabled": false, "s3EncryptionEnabled": false}}},
+            "capacityProviders": [], "defaultCapacityProviderStrategy": [],
+        }));
+        cluster.normalise();
+        assert_eq!(cluster, spec(json!({"clusterName": "edge"})));
+    }
+
+    #[test]
+    fn what_the_manifest_dropped_is_reset() {
+        let live = spec(json!({
+            "clusterName": "edge", "settings": [{"name": "containerInsights", "value": "enabled"}],
+            "configuration": {"executeCommandConfiguration": {"logging": "NONE"}},
+            "serviceConnectDefaults": {"namespace": "store"},
+        }));
+        let wanted = spec(json!({"clusterName": "edge"}));
+        let input = wanted.update(&client(), &live).unwrap().as_input().clone().build().unwrap();
+        assert_eq!(input.settings.unwrap()[0].value.as_deref(), Some("disabled"));
+        let exec = input.configuration.unwrap().execute_command_configuration.unwrap();
+        assert_eq!(exec.logging, Some(sdk::ExecuteCommandLogging::Default));
+        assert_eq!(input.service_connect_defaults.unwrap().namespace, "");
+
+        let input = wanted.put_capacity_providers(&client()).unwrap().as_input().clone().build().unwrap();
+        assert_eq!(input.capacity_providers, Some(Vec::new()));
+        assert_eq!(input.default_capacity_provider_strategy, Some(Vec::new()));
+    }
+}

@@ -276,3 +276,158 @@ fn changed<T: Mirror + PartialEq>(
         None => reset().to_sdk().map(Some),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::operation::create_service::CreateServiceInput;
+    use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::kinds::mirror::{arbitrary, members_of};
+
+    fn client() -> Client {
+        Client::from_conf(aws_sdk_ecs::Config::builder().behavior_version_latest().build())
+    }
+
+    fn spec(value: Value) -> ServiceSpec {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn update(wanted: Value, live: Value) -> UpdateServiceInput {
+        let call = spec(wanted).update(&client(), &spec(live)).unwrap();
+        call.as_input().clone().build().unwrap()
+    }
+
+    /// The service that AWS would answer after this call, had it no defaults to fill in.
+    fn created(spec: &ServiceSpec) -> ServiceSpec {
+        let call = spec.create(&client()).unwrap();
+        let input = call.as_input().clone().build().unwrap();
+        let old = sdk::Deployment::builder().status("ACTIVE").build();
+        let primary = sdk::Deployment::builder()
+            .status("PRIMARY")
+            .set_service_connect_configuration(input.service_connect_configuration)
+            .set_volume_configurations(input.volume_configurations)
+            .set_vpc_lattice_configurations(input.vpc_lattice_configurations)
+            .build();
+        let answer = sdk::Service::builder()
+            .set_cluster_arn(input.cluster)
+            .set_service_name(input.service_name)
+            .set_task_definition(input.task_definition)
+            .set_availability_zone_rebalancing(input.availability_zone_rebalancing)
+            .set_load_balancers(input.load_balancers)
+            .set_service_registries(input.service_registries)
+            .set_desired_count(input.desired_count)
+            .set_launch_type(input.launch_type)
+            .set_capacity_provider_strategy(input.capacity_provider_strategy)
+            .set_platform_version(input.platform_version)
+            .set_role_arn(input.role)
+            .set_deployment_configuration(input.deployment_configuration)
+            .set_placement_constraints(input.placement_constraints)
+            .set_placement_strategy(input.placement_strategy)
+            .set_network_configuration(input.network_configuration)
+            .set_health_check_grace_period_seconds(input.health_check_grace_period_seconds)
+            .set_scheduling_strategy(input.scheduling_strategy)
+            .set_deployment_controller(input.deployment_controller)
+            .set_enable_ecs_managed_tags(input.enable_ecs_managed_tags)
+            .set_propagate_tags(input.propagate_tags)
+            .set_enable_execute_command(input.enable_execute_command)
+            .set_tags(input.tags)
+            .deployments(old)
+            .deployments(primary)
+            .build();
+        let revision = sdk::ServiceRevision::builder()
+            .set_gateway_connectors(input.gateway_connectors)
+            .set_monitoring(input.monitoring)
+            .build();
+        let mut spec = ServiceSpec::from_sdk_service(&answer);
+        spec.add_revision(&revision);
+        spec
+    }
+
+    #[test]
+    fn no_member_of_the_api_is_missing() {
+        let own = members_of::<ServiceSpec>();
+        let api: Vec<_> =
+            CreateServiceInput::SCHEMA.members().iter().filter_map(|member| member.member_name()).collect();
+        let missing: Vec<_> = api.iter().filter(|name| !own.iter().any(|own| own == *name)).collect();
+        assert_eq!(missing, [&"clientToken"]);
+        assert_eq!(ServiceSpec::gaps(), [""; 0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_sent_comes_back(seed: u64) {
+            let mut spec: ServiceSpec = arbitrary::spec(seed, true);
+            if let Some(log) = spec.service_connect_configuration.as_mut().and_then(|connect| connect.log_configuration.as_mut())
+                && let Some(options) = &mut log.options
+            {
+                options.sort_keys();
+            }
+            prop_assert_eq!(created(&spec), spec);
+        }
+
+        #[test]
+        fn an_update_to_what_is_there_carries_nothing(seed: u64) {
+            let spec: ServiceSpec = arbitrary::spec(seed, false);
+            let call = spec.update(&client(), &spec).unwrap();
+            let input = call.as_input().clone().build().unwrap();
+            let nothing = UpdateServiceInput::builder().set_cluster(spec.cluster).set_service(spec.service_name);
+            prop_assert_eq!(input, nothing.build().unwrap());
+        }
+    }
+
+    #[test]
+    fn what_the_manifest_dropped_is_reset() {
+        let input = update(
+            json!({"serviceName": "till"}),
+            json!({
+                "serviceName": "till", "desiredCount": 3, "platformVersion": "1.4.0",
+                "placementConstraints": [{"type": "distinctInstance"}],
+                "loadBalancers": [{"targetGroupArn": "tg", "containerName": "till", "containerPort": 80}],
+                "enableExecuteCommand": true, "propagateTags": "SERVICE", "healthCheckGracePeriodSeconds": 60,
+                "serviceConnectConfiguration": {"enabled": true},
+                "deploymentConfiguration": {"maximumPercent": 150, "alarms":
+                    {"alarmNames": ["a"], "enable": true, "rollback": true}},
+            }),
+        );
+        assert_eq!(input.placement_constraints, Some(Vec::new()));
+        assert_eq!(input.load_balancers, Some(Vec::new()));
+        assert_eq!(input.enable_execute_command, Some(false));
+        assert_eq!(input.propagate_tags, Some(sdk::PropagateTags::None));
+        assert_eq!(input.health_check_grace_period_seconds, Some(0));
+        assert!(!input.service_connect_configuration.unwrap().enabled);
+        let deployment = input.deployment_configuration.unwrap();
+        assert_eq!(deployment.maximum_percent, Some(200));
+        assert_eq!(deployment.minimum_healthy_percent, None);
+        assert!(!deployment.alarms.unwrap().enable);
+        // What others may write stays.
+        assert_eq!(input.desired_count, None);
+        assert_eq!(input.platform_version, None);
+        assert_eq!(input.service_registries, None);
+    }
+
+    #[test]
+    fn a_launch_type_takes_the_place_of_capacity_providers_and_nothing_takes_the_place_of_nothing() {
+        let live = json!({"capacityProviderStrategy": [{"capacityProvider": "edge", "weight": 1}]});
+        let input = update(json!({"launchType": "EC2"}), live.clone());
+        assert_eq!(input.capacity_provider_strategy, Some(Vec::new()));
+        assert_eq!(update(json!({}), live).capacity_provider_strategy, None);
+    }
+
+    #[test]
+    fn every_reference_is_marked_in_the_schema() {
+        let schema = schemars::schema_for!(ServiceSpec).to_value();
+        let properties = &schema["properties"];
+        assert_eq!(properties["cluster"]["x-ref"], "Cluster");
+        assert_eq!(properties["taskDefinition"]["x-ref"], "TaskDefinition");
+        assert_eq!(properties["role"]["x-ref"], "Role");
+        let network = &schema["$defs"]["AwsVpcConfiguration"]["properties"];
+        assert_eq!(network["subnets"]["items"]["x-ref"], "Subnet");
+        assert_eq!(network["securityGroups"]["items"]["x-ref"], "SecurityGroup");
+        assert_eq!(network["securityGroups"]["items"]["x-ref-attribute"], "id");
+    }
+}

@@ -158,7 +158,7 @@ pub(crate) fn normalise_placement(strategies: &mut Option<Vec<PlacementStrategy>
             (Some("random"), _) => strategy.field = None,
             (Some("spread"), Some("host")) => strategy.field = Some("instanceId".to_owned()),
             (Some("binpack"), Some(field)) if !field.contains("${") => {
-                strategy.field = Some(field.to_ascii_lowercase())
+                strategy.field = Some(field.to_ascii_lowercase());
             }
             _ => {}
         }
@@ -179,4 +179,109 @@ pub(crate) fn normalise_capacity(strategy: &mut Option<Vec<CapacityProviderStrat
         drop_default(&mut item.base, 0);
     }
     sort_set(strategy);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::kinds::mirror::arbitrary;
+
+    const SETS: [&str; 12] = [
+        "loadBalancers",
+        "serviceRegistries",
+        "capacityProviderStrategy",
+        "placementConstraints",
+        "volumeConfigurations",
+        "vpcLatticeConfigurations",
+        "alarmNames",
+        "lifecycleHooks",
+        "lifecycleStages",
+        "gatewayConnectors",
+        "subnets",
+        "securityGroups",
+    ];
+
+    fn normal(value: Value) -> Value {
+        let mut spec: ServiceSpec = serde_json::from_value(value).unwrap();
+        spec.normalise();
+        serde_json::to_value(spec).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn normalising_twice_changes_nothing(seed: u64) {
+            let mut once: ServiceSpec = arbitrary::spec(seed, false);
+            once.normalise();
+            let mut twice = once.clone();
+            twice.normalise();
+            prop_assert_eq!(serde_json::to_string(&twice).unwrap(), serde_json::to_string(&once).unwrap());
+        }
+
+        #[test]
+        fn the_order_of_sets_does_not_matter(seed: u64, other: u64) {
+            let mut spec: ServiceSpec = arbitrary::spec(seed, false);
+            let mut shuffled = arbitrary::shuffle(&spec, other, &SETS);
+            spec.normalise();
+            shuffled.normalise();
+            prop_assert_eq!(serde_json::to_string(&shuffled).unwrap(), serde_json::to_string(&spec).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_aws_fills_in_equals_nothing() {
+        let answered = json!({
+            "cluster": "arn:aws:ecs:us-west-2:123456789012:cluster/edge",
+            "serviceName": "till",
+            "taskDefinition": "arn:aws:ecs:us-west-2:123456789012:task-definition/till:7",
+            "role": "arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
+            "loadBalancers": [], "serviceRegistries": [], "placementConstraints": [],
+            "placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}],
+            "platformVersion": "LATEST", "schedulingStrategy": "REPLICA", "propagateTags": "NONE",
+            "deploymentController": {"type": "ECS"}, "healthCheckGracePeriodSeconds": 0,
+            "enableECSManagedTags": false, "enableExecuteCommand": false,
+            "deploymentConfiguration": {
+                "deploymentCircuitBreaker": {"enable": false, "rollback": false, "resetOnHealthyTask": true,
+                    "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50}},
+                "maximumPercent": 200, "minimumHealthyPercent": 100, "strategy": "ROLLING", "bakeTimeInMinutes": 0,
+                "alarms": {"alarmNames": [], "enable": false, "rollback": false},
+            },
+            "networkConfiguration": {"awsvpcConfiguration":
+                {"subnets": ["b", "a"], "securityGroups": [], "assignPublicIp": "DISABLED"}},
+        });
+        assert_eq!(
+            normal(answered),
+            json!({"cluster": "edge", "serviceName": "till", "taskDefinition": "till:7",
+                "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["a", "b"]}}})
+        );
+    }
+
+    #[test]
+    fn a_daemon_has_other_defaults_and_no_count() {
+        let written = json!({"schedulingStrategy": "DAEMON", "desiredCount": 4,
+            "deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 0}});
+        assert_eq!(normal(written), json!({"schedulingStrategy": "DAEMON"}));
+        let written = json!({"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 0}});
+        assert_eq!(normal(written.clone()), written);
+    }
+
+    #[test]
+    fn placement_keeps_its_order_and_loses_its_spellings() {
+        let written = json!({"placementStrategy": [
+            {"type": "spread", "field": "host"}, {"type": "binpack", "field": "MEMORY"}, {"type": "random", "field": "x"}]});
+        let expected = json!({"placementStrategy": [
+            {"type": "spread", "field": "instanceId"}, {"type": "binpack", "field": "memory"}, {"type": "random"}]});
+        assert_eq!(normal(written), expected);
+    }
+
+    #[test]
+    fn text_with_a_reference_is_not_touched() {
+        let written =
+            json!({"cluster": "${Cluster.edge}", "taskDefinition": "arn:aws:ecs:${x}:1:task-definition/till:7"});
+        assert_eq!(normal(written.clone()), written);
+    }
 }

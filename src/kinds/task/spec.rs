@@ -213,3 +213,57 @@ impl TaskSpec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::operation::run_task::RunTaskInput;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::kinds::mirror::{Mirror, arbitrary, members_of};
+
+    #[test]
+    fn no_member_of_the_api_is_missing() {
+        let own = members_of::<TaskSpec>();
+        let api: Vec<_> = RunTaskInput::SCHEMA.members().iter().filter_map(|member| member.member_name()).collect();
+        let missing: Vec<_> = api.iter().filter(|name| !own.iter().any(|own| own == *name)).collect();
+        assert_eq!(missing, [&"clientToken"]);
+        assert_eq!(TaskSpec::gaps(), [""; 0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn overrides_and_volumes_come_back_as_they_were_sent(seed: u64) {
+            let spec: TaskSpec = arbitrary::spec(seed, true);
+            let client = Client::from_conf(aws_sdk_ecs::Config::builder().behavior_version_latest().build());
+            let input = spec.run(&client).unwrap().as_input().clone().build().unwrap();
+            prop_assert_eq!(input.overrides.as_ref().map(TaskOverride::from_sdk), spec.overrides);
+            prop_assert_eq!(input.volume_configurations.map(|sent| Vec::from_sdk(&sent)), spec.volume_configurations);
+            prop_assert_eq!(input.task_definition, Some(spec.task_definition));
+            prop_assert_eq!(input.count, spec.count);
+        }
+
+        #[test]
+        fn normalising_twice_changes_nothing(seed: u64) {
+            let mut once: TaskSpec = arbitrary::spec(seed, false);
+            once.normalise();
+            let mut twice = once.clone();
+            twice.normalise();
+            prop_assert_eq!(twice, once);
+        }
+    }
+
+    #[test]
+    fn one_task_on_the_latest_platform_is_what_aws_runs_anyway() {
+        let mut spec: TaskSpec = serde_json::from_value(json!({
+            "cluster": "default", "taskDefinition": "till", "count": 1, "platformVersion": "LATEST",
+            "propagateTags": "NONE", "overrides": {"containerOverrides": []},
+        }))
+        .unwrap();
+        spec.normalise();
+        assert_eq!(spec, TaskSpec { task_definition: "till".to_owned(), ..Default::default() });
+    }
+}

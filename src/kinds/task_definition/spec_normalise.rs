@@ -149,7 +149,7 @@ mod tests {
     use crate::kinds::mirror::arbitrary;
 
     /// Lists whose order means nothing.
-    const SETS: [&str; 22] = [
+    const SETS: [&str; 24] = [
         "containerDefinitions",
         "volumes",
         "placementConstraints",
@@ -171,7 +171,9 @@ mod tests {
         "ignoredExitCodes",
         "devices",
         "permissions",
+        "tmpfs",
         "add",
+        "drop",
     ];
 
     fn normal(mut value: Value) -> Value {

@@ -3,15 +3,18 @@
 //! [`mirror!`](crate::kinds::mirror!) turns the table into a serde struct with a JSON schema and into both conversions.
 //! A member is `Option<T>`, or `T` where AWS requires it.
 
-use std::collections::HashMap;
-use std::marker::PhantomData;
+#[cfg(test)]
+pub(crate) mod arbitrary;
+mod choice;
 
-use aws_sdk_ecs::types as sdk;
+use std::collections::HashMap;
+
 pub use aws_smithy_types::error::operation::BuildError;
 use aws_smithy_types::{Document, Number};
+pub use choice::{Choice, Enumeration};
 use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use schemars::Schema;
+use serde::Serialize;
 use serde_json::Value;
 
 /// A value that has an equal in the AWS SDK.
@@ -259,7 +262,7 @@ macro_rules! mirror {
 
 /// The members of a structure as its JSON schema names them.
 #[cfg(test)]
-pub(crate) fn members_of<T: JsonSchema>() -> Vec<String> {
+pub(crate) fn members_of<T: schemars::JsonSchema>() -> Vec<String> {
     let schema = schemars::schema_for!(T);
     schema
         .get("properties")
@@ -381,117 +384,6 @@ fn json(document: &Document) -> Value {
     }
 }
 
-/// An enumeration of the SDK.
-pub trait Enumeration: for<'a> From<&'a str> + AsRef<str> + 'static {
-    /// Its name.
-    const NAME: &'static str;
-    /// The values that this version knows.
-    fn known() -> &'static [&'static str];
-}
-
-macro_rules! enumerations {
-    ($($name:ident)*) => {$(
-        impl Enumeration for sdk::$name {
-            const NAME: &'static str = stringify!($name);
-
-            fn known() -> &'static [&'static str] {
-                sdk::$name::values()
-            }
-        }
-    )*};
-}
-
-enumerations! {
-    AccessType ApplicationProtocol AssignPublicIp AvailabilityZoneRebalancing ClusterSettingName Compatibility
-    ContainerCondition CpuArchitecture DeploymentControllerType DeploymentLifecycleHookAction
-    DeploymentLifecycleHookStage DeploymentLifecycleHookTargetType DeploymentStrategy DeviceCgroupPermission
-    EbsResourceType EfsAuthorizationConfigIam EfsTransitEncryption EnvironmentFileType ExecuteCommandLogging
-    FirelensConfigurationType GatewayConnectorHealthCheckProtocol IpcMode LaunchType LogDriver NetworkMode OsFamily
-    PidMode PlacementConstraintType PlacementStrategyType PropagateTags ProxyConfigurationType ResourceType
-    SchedulingStrategy Scope ServiceConnectAccessLoggingFormat ServiceConnectContainerLogLevel
-    ServiceConnectIncludeQueryParameters ServiceRevisionCleanup TaskDefinitionPlacementConstraintType TaskFilesystemType
-    ThresholdType TransportProtocol UlimitName VersionConsistency
-}
-
-/// One of an enumeration's values. The JSON schema lists those that are known; others, which AWS may answer before this
-/// program knows them, survive.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent, bound = "")]
-pub struct Choice<E> {
-    value: String,
-    #[serde(skip)]
-    of: PhantomData<fn() -> E>,
-}
-
-impl<E> Choice<E> {
-    /// The value as AWS spells it.
-    pub fn as_str(&self) -> &str {
-        &self.value
-    }
-}
-
-impl<E> From<&str> for Choice<E> {
-    fn from(value: &str) -> Self {
-        Self { value: value.to_owned(), of: PhantomData }
-    }
-}
-
-impl<E> Default for Choice<E> {
-    fn default() -> Self {
-        Self::from("")
-    }
-}
-
-impl<E> Clone for Choice<E> {
-    fn clone(&self) -> Self {
-        Self::from(self.as_str())
-    }
-}
-
-impl<E> std::fmt::Debug for Choice<E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.value.fmt(f)
-    }
-}
-
-impl<E> PartialEq for Choice<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.value == other.value
-    }
-}
-
-impl<E> PartialEq<&str> for Choice<E> {
-    fn eq(&self, other: &&str) -> bool {
-        self.value == *other
-    }
-}
-
-impl<E: Enumeration> JsonSchema for Choice<E> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        E::NAME.into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "enum": E::known()})
-    }
-}
-
-impl<E: Enumeration> Mirror for Choice<E> {
-    type Sdk = E;
-
-    fn to_sdk(&self) -> Result<E, BuildError> {
-        Ok(E::from(self.as_str()))
-    }
-
-    fn from_sdk(sdk: &E) -> Self {
-        Self::from(sdk.as_ref())
-    }
-}
-
 /// A schema transform that marks the items of a list as references to another kind.
 pub fn items_refer(kind: &'static str, attribute: &'static str) -> impl FnMut(&mut Schema) {
     move |schema| {
@@ -519,112 +411,33 @@ where
     }
 }
 
-/// Values for property tests, made from the JSON schema so that every member is tried.
 #[cfg(test)]
-pub(crate) mod arbitrary {
-    use fastrand::Rng;
-    use serde::de::DeserializeOwned;
-    use serde_json::{Map, json};
-
-    use super::*;
-
-    /// A value that the schema allows, the same for the same seed. `full` ones have every member.
-    pub(crate) fn spec<T: JsonSchema + DeserializeOwned>(seed: u64, full: bool) -> T {
-        let root = schemars::schema_for!(T).to_value();
-        let value = Maker { rng: Rng::with_seed(seed), root: &root, full }.value(&root);
-        assert!(jsonschema::is_valid(&root, &value), "{value}");
-        serde_json::from_value(value).unwrap()
-    }
-
-    /// Shuffles the lists under these names, at any depth.
-    pub(crate) fn shuffle<T: Serialize + DeserializeOwned>(spec: &T, seed: u64, names: &[&str]) -> T {
-        let mut value = serde_json::to_value(spec).unwrap();
-        shuffle_value(&mut value, &mut Rng::with_seed(seed), names);
-        serde_json::from_value(value).unwrap()
-    }
-
-    fn shuffle_value(value: &mut Value, rng: &mut Rng, names: &[&str]) {
-        match value {
-            Value::Array(items) => items.iter_mut().for_each(|item| shuffle_value(item, rng, names)),
-            Value::Object(members) => {
-                for (name, member) in members {
-                    shuffle_value(member, rng, names);
-                    if let Value::Array(items) = member
-                        && names.contains(&name.as_str())
-                    {
-                        rng.shuffle(items);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    struct Maker<'a> {
-        rng: Rng,
-        root: &'a Value,
-        full: bool,
-    }
-
-    impl Maker<'_> {
-        fn value(&mut self, schema: &Value) -> Value {
-            if let Some(name) = schema["$ref"].as_str() {
-                let root = self.root;
-                return self.value(root.pointer(name.trim_start_matches('#')).unwrap());
-            }
-            if let Some(forms) = schema["anyOf"].as_array() {
-                let forms: Vec<_> = forms.iter().filter(|form| form["type"] != "null").collect();
-                let form = self.rng.choice(forms).unwrap();
-                return self.value(form);
-            }
-            if let Some(values) = schema["enum"].as_array() {
-                let values = values.iter().filter(|value| !value.is_null());
-                return self.rng.choice(values.collect::<Vec<_>>()).unwrap().clone();
-            }
-            let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
-            match kind {
-                Some("string") if schema["pattern"].is_string() => json!("0.5 GB"),
-                Some("string") => self.text().into(),
-                Some("integer") => json!(self.rng.i32(1..1000)),
-                Some("number") => json!(self.rng.f64()),
-                Some("boolean") => json!(self.rng.bool()),
-                Some("array") => {
-                    let length = self.rng.usize(usize::from(self.full)..4);
-                    (0..length).map(|_| self.value(&schema["items"])).collect()
-                }
-                Some("object") if schema["properties"].is_object() => self.members(schema),
-                Some("object") => {
-                    let length = self.rng.usize(usize::from(self.full)..4);
-                    (0..length).map(|_| (self.text(), json!("value"))).collect()
-                }
-                _ => json!({"any": [1, -1, 0.5, "text", true, null]}),
-            }
-        }
-
-        fn members(&mut self, schema: &Value) -> Value {
-            let required = schema["required"].as_array().cloned().unwrap_or_default();
-            let mut members = Map::new();
-            for (name, member) in schema["properties"].as_object().unwrap() {
-                if self.full || required.iter().any(|required| required == name) || self.rng.bool() {
-                    members.insert(name.clone(), self.value(member));
-                }
-            }
-            Value::Object(members)
-        }
-
-        fn text(&mut self) -> String {
-            (0..8).map(|_| self.rng.alphanumeric()).collect()
-        }
-    }
-}
-
-#[cfg(test)]
+#[expect(unreachable_pub, reason = "the macro's structs are public")]
 mod tests {
+    use aws_sdk_ecs::types as sdk;
     use serde_json::json;
 
     use super::*;
     use crate::kinds::service::spec_deployment::DeploymentController;
     use crate::kinds::task_definition::spec_container::{ContainerDefinition, SharingStrategy};
+
+    mirror! {
+        /// What another program knew of ports.
+        struct OldPort: sdk::PortMapping {
+            /// Port.
+            container_port: Option<i32>,
+            /// Protocol.
+            protocol: Option<Choice<sdk::TransportProtocol>>,
+        }
+    }
+
+    #[test]
+    fn a_member_that_the_api_has_and_a_spec_lacks_is_named() {
+        let mut found = Vec::new();
+        Vec::<OldPort>::gaps(&mut found);
+        let names = ["hostPort", "name", "appProtocol", "containerPortRange"].map(|name| format!("OldPort.{name}"));
+        assert_eq!(found, names);
+    }
 
     #[test]
     fn a_value_that_only_a_newer_aws_knows_survives() {
