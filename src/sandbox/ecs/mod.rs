@@ -69,10 +69,6 @@ struct Run {
     tasks: Vec<String>,
 }
 
-<<<<<<< HEAD
-pub(super) fn advance(_state: &mut super::state::State, _now: jiff::Timestamp) -> bool {
-    false
-=======
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("CreateCluster", clusters::create),
     ("DescribeClusters", clusters::describe),
@@ -261,5 +257,4 @@ mod tests {
         aws.wait(10.0);
         assert!(!super::advance(&mut aws.state, aws.now));
     }
->>>>>>> ecs
 }
