@@ -1,0 +1,227 @@
+//! Plan → events: does what the plan says, in its order, as much at once as may be.
+//!
+//! Takes no decisions. One failure stops only what depends on it. A step is level-triggered: it looks, takes the
+//! next call that brings the object nearer to what is wanted, and looks again, so that a step that was cut off
+//! anywhere can be taken up again.
+
+mod object;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::object::Stopped;
+use crate::address::Address;
+use crate::aws::{Aws, Fault};
+use crate::kinds::Attributes;
+use crate::plan::{Plan, Work};
+
+/// How many objects are worked on at once. EC2's and ECS's buckets for changes refill at a few a second.
+const CONCURRENCY: usize = 8;
+
+/// Something that happened while applying, for whoever shows it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase", tag = "event")]
+pub enum Event {
+    Started {
+        address: Address,
+        work: Work,
+    },
+    /// The object is not where it should be yet; the text says what is missing.
+    Waiting {
+        address: Address,
+        why: String,
+    },
+    Done {
+        address: Address,
+        work: Work,
+        id: String,
+        seconds: f64,
+    },
+    Failed {
+        address: Address,
+        work: Work,
+        why: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// Not tried, because of something else.
+    Skipped {
+        address: Address,
+        work: Work,
+        because: String,
+    },
+}
+
+/// How it ended.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    pub done: Vec<Address>,
+    pub failed: Vec<Failure>,
+    pub skipped: Vec<Address>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}
+
+/// A step that failed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    pub address: Address,
+    pub work: Work,
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Outcome {
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty() && !self.interrupted
+    }
+}
+
+/// What all steps of a run share.
+#[derive(Debug)]
+struct Run {
+    aws: Arc<Aws>,
+    plan: Plan,
+    known: Mutex<BTreeMap<Address, Attributes>>,
+    events: mpsc::UnboundedSender<Event>,
+    stop: CancellationToken,
+}
+
+/// Carries a plan out. When `stop` is cancelled, nothing new is started, calls in flight end, and waits are left.
+pub async fn apply(
+    aws: Arc<Aws>,
+    plan: Plan,
+    events: mpsc::UnboundedSender<Event>,
+    stop: CancellationToken,
+) -> Outcome {
+    let known = Mutex::new(plan.known.clone());
+    let run = Arc::new(Run { aws, plan, known, events, stop });
+    let permits = Arc::new(Semaphore::new(CONCURRENCY));
+    let mut states = vec![StepState::Open; run.plan.steps.len()];
+    let mut outcome = Outcome::default();
+    let mut tasks: JoinSet<(usize, Result<String, Stopped>, Duration)> = JoinSet::new();
+    loop {
+        if !run.stop.is_cancelled() {
+            start_ready(&run, &permits, &mut states, &mut tasks);
+        }
+        let Some(joined) = tasks.join_next().await else { break };
+        let (index, result, took) = match joined {
+            Ok(ended) => ended,
+            // A panic in a step is a bug of ours; the other steps go on and the run ends as failed.
+            Err(error) => {
+                tracing::error!(%error, "a step ended unexpectedly");
+                outcome.interrupted = true;
+                continue;
+            }
+        };
+        finish(&run, index, result, took, &mut states, &mut outcome);
+    }
+    outcome.interrupted |= run.stop.is_cancelled();
+    for (index, _) in states.iter().enumerate().filter(|(_, state)| **state == StepState::Open) {
+        skip(&run, index, &states, &mut outcome);
+    }
+    outcome
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StepState {
+    Open,
+    Running,
+    Done,
+    Failed,
+}
+
+fn start_ready(
+    run: &Arc<Run>,
+    permits: &Arc<Semaphore>,
+    states: &mut [StepState],
+    tasks: &mut JoinSet<(usize, Result<String, Stopped>, Duration)>,
+) {
+    for index in 0..states.len() {
+        let is_ready = states[index] == StepState::Open
+            && run.plan.steps[index].after.iter().all(|before| states[*before] == StepState::Done);
+        if !is_ready {
+            continue;
+        }
+        states[index] = StepState::Running;
+        let (run, permits) = (Arc::clone(run), Arc::clone(permits));
+        tasks.spawn(async move {
+            let _permit = permits.acquire_owned().await;
+            let begun = std::time::Instant::now();
+            if run.stop.is_cancelled() {
+                return (index, Err(Stopped::Interrupted("not started".to_owned())), begun.elapsed());
+            }
+            let step = &run.plan.steps[index];
+            send(&run, Event::Started { address: step.address.clone(), work: step.work });
+            let result = object::work(&run, index).await;
+            (index, result, begun.elapsed())
+        });
+    }
+}
+
+fn finish(
+    run: &Run,
+    index: usize,
+    result: Result<String, Stopped>,
+    took: Duration,
+    states: &mut [StepState],
+    outcome: &mut Outcome,
+) {
+    let step = &run.plan.steps[index];
+    let (address, work) = (step.address.clone(), step.work);
+    match result {
+        Ok(id) => {
+            states[index] = StepState::Done;
+            outcome.done.push(address.clone());
+            send(run, Event::Done { address, work, id, seconds: took.as_secs_f64() });
+        }
+        Err(stopped) => {
+            states[index] = StepState::Failed;
+            let (message, hint) = match stopped {
+                Stopped::Fault(fault) => (fault.to_string(), fault.hint().map(str::to_owned)),
+                Stopped::Because(message, hint) => (message, hint),
+                Stopped::Interrupted(message) => (format!("interrupted: {message}"), None),
+            };
+            send(run, Event::Failed { address: address.clone(), work, why: message.clone(), hint: hint.clone() });
+            outcome.failed.push(Failure { address, work, message, hint });
+        }
+    }
+}
+
+fn skip(run: &Run, index: usize, states: &[StepState], outcome: &mut Outcome) {
+    let step = &run.plan.steps[index];
+    let cause = step.after.iter().find(|before| states[**before] != StepState::Done);
+    let because = match cause {
+        Some(before) if states[*before] == StepState::Failed => format!("{} failed", run.plan.steps[*before].address),
+        Some(before) => format!("{} was not done", run.plan.steps[*before].address),
+        None => "interrupted".to_owned(),
+    };
+    outcome.skipped.push(step.address.clone());
+    send(run, Event::Skipped { address: step.address.clone(), work: step.work, because });
+}
+
+/// Whoever shows events may have gone; the work goes on.
+fn send(run: &Run, event: Event) {
+    run.events.send(event).ok();
+}
+
+impl Run {
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, Attributes>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}

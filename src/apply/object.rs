@@ -1,0 +1,237 @@
+//! One step: brings one object to what is wanted, by looking and acting in turns.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{Event, Run, send};
+use crate::address::Address;
+use crate::aws::{Cause, Fault};
+use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
+use crate::manifest::substitute;
+use crate::observed::{Shared, Survey};
+use crate::plan::{Change, Step, Work, diff};
+
+/// Why a step ended early.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    Fault(Fault),
+    /// AWS did not refuse, and it will not come right; message and hint.
+    Because(String, Option<String>),
+    Interrupted(String),
+}
+
+/// How often a create that got no answer is tried, after looking each time.
+const CREATES: u32 = 3;
+/// How long AWS may take to answer a read as an accepted change has made it.
+const READ_BACK: Duration = Duration::from_secs(120);
+
+struct Object<'a> {
+    run: &'a Run,
+    step: &'a Step,
+    change: &'a Change,
+    kind: &'static dyn AnyKind,
+    deadline: Instant,
+}
+
+/// Does the work of a step; the id of the object it was done on.
+pub(super) async fn work(run: &Run, index: usize) -> Result<String, Stopped> {
+    let step = &run.plan.steps[index];
+    let change = &run.plan.changes[step.change];
+    let Some(kind) = by_name(&step.address.kind) else {
+        return Err(Stopped::Because(format!("this farpost has no kind {}", step.address.kind), None));
+    };
+    let deadline = Instant::now() + Duration::from_secs(kind.about().patience_minutes * 60);
+    Object { run, step, change, kind, deadline }.work().await
+}
+
+impl Object<'_> {
+    async fn work(&self) -> Result<String, Stopped> {
+        match self.step.work {
+            Work::Create => self.converge(None).await,
+            Work::Update | Work::Await => self.converge(self.change.live.clone()).await,
+            Work::Delete => self.delete().await,
+        }
+    }
+
+    async fn converge(&self, live: Option<Found>) -> Result<String, Stopped> {
+        let target = self.target()?;
+        let id = match &live {
+            Some(live) => live.id.clone(),
+            None => self.create(&target).await?,
+        };
+        let mut retagged = false;
+        // Whether a call asked for the change already: then only reading is left, or a kind would be changed twice.
+        let mut asked: Option<Instant> = None;
+        let mut look = 0;
+        loop {
+            let Some(live) = self.read(&id).await? else {
+                self.pause(&mut look, "not visible yet").await?;
+                continue;
+            };
+            let missing: Vec<String> = diff(self.kind.about(), &target.full, &live.spec, &self.change.ignored)
+                .into_iter()
+                .map(|change| change.path)
+                .collect();
+            let set = target.tags.iter().filter(|(key, value)| live.tags.get(*key) != Some(value));
+            let set: std::collections::BTreeMap<String, String> =
+                set.map(|(key, value)| (key.clone(), value.clone())).collect();
+            if !set.is_empty() && !retagged {
+                self.kind.retag(&self.run.aws, &live, &set, &[]).await?;
+                retagged = true;
+            }
+            if !missing.is_empty() && asked.is_none() {
+                let changed = Changed(missing);
+                match self.kind.update(&self.run.aws, &target, &live, &changed).await? {
+                    Progress::Done => asked = Some(Instant::now()),
+                    Progress::Waiting(why) => self.pause(&mut look, &why).await?,
+                }
+                continue;
+            }
+            if let Some(moment) = asked.filter(|_| !missing.is_empty()) {
+                if moment.elapsed() > READ_BACK {
+                    let fields = missing.join(", ");
+                    let message = format!("AWS accepted the change and still answers differently in {fields}");
+                    return Err(Stopped::Because(message, None));
+                }
+                self.pause(&mut look, "the change is not visible yet").await?;
+                continue;
+            }
+            match &live.readiness {
+                Readiness::Ready => {
+                    self.run.known().insert(self.step.address.clone(), live.attributes);
+                    return Ok(live.id);
+                }
+                Readiness::Pending(why) => self.pause(&mut look, why).await?,
+                Readiness::Failed(why) => return Err(Stopped::Because(why.clone(), None)),
+            }
+        }
+    }
+
+    /// Creates the object, unless a create that got no answer, now or in a run before, has made it.
+    async fn create(&self, target: &Target) -> Result<String, Stopped> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let fault = match self.kind.create(&self.run.aws, target).await {
+                Ok(id) => return Ok(id),
+                Err(fault) => fault,
+            };
+            if !matches!(fault.cause, Cause::NoAnswer | Cause::AlreadyExists) {
+                return Err(fault.into());
+            }
+            // What was created is not visible at once.
+            self.sleep(self.run.aws.patience.longest).await?;
+            match self.look(target).await? {
+                Some(found) if found.owner(&target.place.stack) == Owner::Us(target.address.clone()) => {
+                    return Ok(found.id);
+                }
+                Some(found) if fault.cause == Cause::AlreadyExists => {
+                    let message = format!("{fault}; {} exists and does not belong to this stack", found.id);
+                    return Err(Stopped::Because(message, Some("choose another name, or remove it first".to_owned())));
+                }
+                _ if fault.cause == Cause::AlreadyExists || tries >= CREATES => return Err(fault.into()),
+                _ => send(
+                    self.run,
+                    Event::Waiting { address: target.address.clone(), why: format!("{fault}; trying again") },
+                ),
+            }
+        }
+    }
+
+    async fn delete(&self) -> Result<String, Stopped> {
+        let Some(mut live) = self.change.live.clone() else { return Ok(String::new()) };
+        let mut look = 0;
+        let mut asked = false;
+        loop {
+            if !asked {
+                match self.kind.delete(&self.run.aws, &live).await {
+                    Ok(Progress::Done) => asked = true,
+                    Ok(Progress::Waiting(why)) => self.pause(&mut look, &why).await?,
+                    Err(fault) if fault.is_gone() => asked = true,
+                    Err(fault) if fault.cause == Cause::InUse => {
+                        let why = format!("still in use: {}", fault.message);
+                        if Instant::now() > self.deadline {
+                            return Err(fault.into());
+                        }
+                        self.pause(&mut look, &why).await?;
+                    }
+                    Err(fault) => return Err(fault.into()),
+                }
+            }
+            match self.read(&live.id).await? {
+                None => return Ok(live.id),
+                Some(found) => live = found,
+            }
+            if asked {
+                let why = match &live.readiness {
+                    Readiness::Pending(why) => why.clone(),
+                    Readiness::Ready | Readiness::Failed(_) => "still there".to_owned(),
+                };
+                self.pause(&mut look, &why).await?;
+            }
+        }
+    }
+
+    /// The declared object with the references that are known by now.
+    fn target(&self) -> Result<Target, Stopped> {
+        let place = &self.run.plan.place;
+        let desired = self.change.desired.clone().unwrap_or(Value::Null);
+        let spec = {
+            let known = self.run.known();
+            substitute(&desired, &|reference| {
+                let attribute = reference.attribute.as_deref()?;
+                known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
+            })
+        };
+        let full = self.kind.normalise(&spec, place).map_err(|error| Stopped::Because(error, None))?;
+        Ok(Target {
+            address: self.step.address.clone(),
+            spec,
+            full,
+            tags: self.change.tags.clone(),
+            place: place.clone(),
+        })
+    }
+
+    async fn read(&self, id: &str) -> Result<Option<Found>, Stopped> {
+        let found = self.scoped(Purpose::Settle(id), &[]).await?;
+        Ok(found.into_iter().find(|one| one.id == id))
+    }
+
+    /// The object by tag or key, as a survey would find it.
+    async fn look(&self, target: &Target) -> Result<Option<Found>, Stopped> {
+        let key = self.kind.key(&target.address.name, &target.full, &target.place);
+        let wanted = [Wanted { address: target.address.clone(), key: key.clone(), spec: target.full.clone() }];
+        let found = self.scoped(Purpose::Deep, &wanted).await?;
+        let is_ours = |one: &Found| one.owner(&target.place.stack) == Owner::Us(target.address.clone());
+        let named = |one: &Found| key.is_some() && one.key == key;
+        Ok(found.iter().find(|one| is_ours(one)).or_else(|| found.iter().find(|one| named(one))).cloned())
+    }
+
+    async fn scoped(&self, purpose: Purpose<'_>, wanted: &[Wanted]) -> Result<Vec<Found>, Fault> {
+        let (known, shared) = (Survey::default(), Shared::default());
+        let scope = Scope { place: &self.run.plan.place, wanted, purpose, known: &known, shared: &shared };
+        self.run.aws.eventually(|| self.kind.read(&self.run.aws, &scope)).await
+    }
+
+    /// Says what it waits for and waits, until the deadline of the kind.
+    async fn pause(&self, look: &mut u32, why: &str) -> Result<(), Stopped> {
+        if Instant::now() > self.deadline {
+            let minutes = self.kind.about().patience_minutes;
+            let message = format!("gave up after {minutes} minutes: {why}");
+            return Err(Stopped::Because(message, Some("run the same command again to go on waiting".to_owned())));
+        }
+        send(self.run, Event::Waiting { address: self.step.address.clone(), why: why.to_owned() });
+        let pause = self.run.aws.patience.pause(*look);
+        *look += 1;
+        self.sleep(pause).await
+    }
+
+    async fn sleep(&self, pause: Duration) -> Result<(), Stopped> {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            () = self.run.stop.cancelled() => Err(Stopped::Interrupted("it was being waited for".to_owned())),
+        }
+    }
+}

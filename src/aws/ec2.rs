@@ -1,0 +1,57 @@
+//! What the kinds of EC2 share: tags in a create call, tags of an answer, filters, CIDR blocks.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use ipnet::IpNet;
+
+use super::{Aws, Fault, fault};
+use crate::kinds::{Purpose, STACK_TAG, Scope};
+
+/// The tags of a create call, so that nothing ever exists without its owner's name.
+pub fn tag_specification(resource: ResourceType, tags: &BTreeMap<String, String>) -> TagSpecification {
+    TagSpecification::builder().resource_type(resource).set_tags(Some(sdk_tags(tags))).build()
+}
+
+fn sdk_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// Tags as a map, without those that AWS keeps for itself.
+pub fn tags_of(tags: &[Tag]) -> BTreeMap<String, String> {
+    tags.iter()
+        .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned())))
+        .filter(|(key, _)| !key.starts_with("aws:"))
+        .collect()
+}
+
+/// What a scope reads: the one object that is waited for, or everything that carries the stack's tag. Filters, not
+/// ids, because one missing id fails the whole call.
+pub fn filter(scope: &Scope<'_>, id_filter: &str) -> Filter {
+    match scope.purpose {
+        Purpose::Settle(id) => Filter::builder().name(id_filter).values(id).build(),
+        Purpose::Survey | Purpose::Deep => {
+            Filter::builder().name(format!("tag:{STACK_TAG}")).values(&scope.place.stack).build()
+        }
+    }
+}
+
+/// Sets and removes tags of any object of EC2.
+pub async fn retag(aws: &Aws, id: &str, set: &BTreeMap<String, String>, remove: &[String]) -> Result<(), Fault> {
+    if !set.is_empty() {
+        let call = aws.ec2().create_tags().resources(id).set_tags(Some(sdk_tags(set)));
+        call.send().await.map_err(fault("ec2:CreateTags"))?;
+    }
+    if !remove.is_empty() {
+        let tags = remove.iter().map(|key| Tag::builder().key(key).build()).collect();
+        let call = aws.ec2().delete_tags().resources(id).set_tags(Some(tags));
+        call.send().await.map_err(fault("ec2:DeleteTags"))?;
+    }
+    Ok(())
+}
+
+/// The block as EC2 stores it: `10.0.0.5/24` is `10.0.0.0/24`. What is no block stays as it is.
+pub fn canonical_cidr(text: &str) -> String {
+    IpNet::from_str(text).map_or_else(|_| text.to_owned(), |block| block.trunc().to_string())
+}

@@ -1,0 +1,185 @@
+//! Resolves references between documents: that each has a target of the right kind, and that a literal which names
+//! something declared is a reference too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Desired, Resource, positions_of};
+use crate::address::Address;
+use crate::diagnostic::Diagnostic;
+use crate::kinds::{About, by_name, is_open};
+use crate::manifest::references::{occurrences, references, whole};
+use crate::manifest::suggest::closest;
+
+/// What can be referred to, by address: the kind's facts and, for literals, the names in AWS that are certain.
+struct Targets {
+    names: BTreeMap<(String, String), Address>,
+    addresses: BTreeSet<Address>,
+}
+
+/// Checks every reference, writes it in full and notes whom it makes each object need.
+pub(super) fn link(resources: &mut BTreeMap<Address, Resource>, findings: &mut Vec<Diagnostic>) {
+    let targets = Targets::of(resources);
+    for resource in resources.values_mut() {
+        let is_copy = resource.address.name != resource.document.name;
+        let mut found = Vec::new();
+        typed_positions(resource, &targets, &mut found);
+        free_references(resource, &targets, &mut found);
+        if !is_copy {
+            findings.extend(found);
+        }
+    }
+}
+
+impl Targets {
+    fn of(resources: &BTreeMap<Address, Resource>) -> Self {
+        let place = super::stack::nowhere();
+        let mut names = BTreeMap::new();
+        for (address, resource) in resources {
+            names.insert((address.kind.clone(), address.name.clone()), address.clone());
+            let normal = resource.kind.normalise(&resource.spec, &place).unwrap_or_default();
+            for (attribute, value) in resource.kind.foretell(&address.name, &normal, &place) {
+                if attribute == "name" && !is_open(&value) {
+                    names.insert((address.kind.clone(), value), address.clone());
+                }
+            }
+        }
+        Self { names, addresses: resources.keys().cloned().collect() }
+    }
+
+    fn named(&self, kind: &str, name: &str) -> Option<&Address> {
+        self.names.get(&(kind.to_owned(), name.to_owned()))
+    }
+
+    /// The names of a kind, for suggestions.
+    fn names_of(&self, kind: &str) -> Vec<&str> {
+        self.names.keys().filter(|(of, _)| of == kind).map(|(_, name)| name.as_str()).collect()
+    }
+}
+
+/// The fields that are made to take references.
+fn typed_positions(resource: &mut Resource, targets: &Targets, findings: &mut Vec<Diagnostic>) {
+    let document = std::sync::Arc::clone(&resource.document);
+    let address = resource.address.clone();
+    for position in positions_of(resource.kind) {
+        let Some(about) = by_name(&position.kind).map(|kind| kind.about()) else { continue };
+        position.visit(&mut resource.spec, |pointer, text| {
+            let label = || document.source.label(&format!("/spec{pointer}"));
+            if let Some(reference) = whole(text) {
+                if reference.kind == position.kind {
+                    let attribute = reference.attribute.clone().unwrap_or_else(|| position.attribute.clone());
+                    *text = format!("${{{}.{}.{attribute}}}", reference.kind, reference.name);
+                } else {
+                    let message =
+                        format!("{address}: this takes a {}, and {reference} is a {}", position.kind, reference.kind);
+                    findings.push(Diagnostic::error("reference-kind", message).at(label()));
+                }
+                return;
+            }
+            if is_open(text) {
+                return;
+            }
+            if let Some(target) = targets.named(&position.kind, text) {
+                *text = format!("${{{}.{}.{}}}", target.kind, target.name, position.attribute);
+            } else if let Some(finding) = unresolvable(text, about, targets) {
+                findings.push(finding.at(label()));
+            }
+        });
+    }
+}
+
+/// A literal that cannot be what the field takes.
+fn unresolvable(text: &str, about: &About, targets: &Targets) -> Option<Diagnostic> {
+    let kind = about.kind;
+    let names = targets.names_of(kind);
+    let near = closest(text, names.iter().copied());
+    if let Some(prefix) = about.id_prefix {
+        if text.starts_with(prefix) {
+            return None;
+        }
+        let message = format!("`{text}` is neither a declared {kind} nor an id of one ({prefix}…)");
+        let help =
+            near.map_or_else(|| format!("write ${{{kind}.NAME}}"), |near| format!("did you mean ${{{kind}.{near}}}?"));
+        return Some(Diagnostic::error("unresolvable", message).help(help));
+    }
+    // Names are compared exactly by AWS; one that differs in case alone is a slip.
+    let twin = names.iter().find(|name| name.eq_ignore_ascii_case(text))?;
+    let message = format!("no {kind} `{text}` is declared, but `{twin}` is; AWS tells upper and lower case apart");
+    Some(Diagnostic::error("case-differs", message).help(format!("write {twin}")))
+}
+
+/// References anywhere in a text.
+fn free_references(resource: &mut Resource, targets: &Targets, findings: &mut Vec<Diagnostic>) {
+    let kinds: Vec<&str> = crate::kinds::KINDS.iter().map(|kind| kind.about().kind).collect();
+    // As written, for what is malformed; the spec itself has been written in full where a field takes references.
+    findings.extend(references(&resource.document, &kinds).1);
+    let mut in_full: BTreeMap<String, String> = BTreeMap::new();
+    for occurrence in occurrences(&resource.spec, "/spec").0 {
+        let reference = occurrence.reference;
+        let Some(kind) = by_name(&reference.kind) else { continue };
+        let target = Address::from(&reference);
+        let finding = |code, message: String| {
+            let label = resource.document.source.within(&occurrence.pointer, occurrence.range.clone());
+            Diagnostic::error(code, format!("{}: {message}", resource.address)).at(label)
+        };
+        if !targets.addresses.contains(&target) {
+            let mut wrong = finding("reference-target", format!("{reference} is not declared"));
+            let near = closest(&reference.name, targets.names_of(&reference.kind));
+            wrong.help = near.map(|near| format!("did you mean ${{{}.{near}}}?", reference.kind));
+            findings.push(wrong);
+            continue;
+        }
+        let attributes: Vec<&str> = kind.about().attributes.iter().map(|(name, _)| *name).collect();
+        match &reference.attribute {
+            Some(attribute) if !attributes.contains(&attribute.as_str()) => {
+                let message = format!("a {} has no attribute `{attribute}`", reference.kind);
+                findings
+                    .push(finding("reference-attribute", message).help(format!("it has {}", attributes.join(", "))));
+            }
+            Some(_) => {}
+            None => {
+                let attribute = attributes.first().unwrap_or(&"id");
+                let full = format!("${{{}.{}.{attribute}}}", reference.kind, reference.name);
+                in_full.insert(reference.to_string(), full);
+            }
+        }
+        if target == resource.address {
+            findings.push(finding("cycle", format!("{reference} refers to itself")));
+        } else {
+            resource.needs.insert(target);
+        }
+    }
+    for (short, full) in in_full {
+        write_in_full(&mut resource.spec, &short, &full);
+    }
+}
+
+fn write_in_full(value: &mut serde_json::Value, short: &str, full: &str) {
+    match value {
+        serde_json::Value::String(text) if text.contains(short) => *text = text.replace(short, full),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| write_in_full(item, short, full)),
+        serde_json::Value::Object(members) => {
+            members.values_mut().for_each(|member| write_in_full(member, short, full))
+        }
+        _ => {}
+    }
+}
+
+/// Two declarations of one object in AWS.
+pub(super) fn keys(desired: &Desired, findings: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<(String, String), Address> = BTreeMap::new();
+    for (kind, wanted) in desired.wanted() {
+        for one in wanted {
+            let Some(key) = one.key else { continue };
+            let Some(first) = seen.insert((kind.clone(), key.clone()), one.address.clone()) else { continue };
+            let label = |address: &Address, text: &str| {
+                desired.get(address).map(|resource| resource.document.source.label("/metadata/name").saying(text))
+            };
+            let message = format!("{first} and {} are one object in AWS: {kind} {key}", one.address);
+            let mut finding =
+                Diagnostic::error("declared-twice", message).help("remove one, or give it a name of its own");
+            finding.primary = label(&one.address, "");
+            finding.related.extend(label(&first, "the first is here"));
+            findings.push(finding);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The Stack document: where everything goes, and what it is called.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::kinds::{Place, Tags};
+use crate::manifest::{Document, SpecSchema, check_spec};
+
+/// The kind of the document that names the stack.
+pub const STACK_KIND: &str = "Stack";
+
+/// A stack: what one tree of manifests declares in one account and region.
+#[derive(Debug, Clone, Default)]
+pub struct Stack {
+    pub name: String,
+    pub account: String,
+    pub region: String,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What a manifest may say of a stack.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StackSpec {
+    /// The AWS account that everything belongs to, 12 digits in quotes. Farpost refuses to run anywhere else.
+    #[schemars(regex(pattern = r"^[0-9]{12}$"))]
+    account: String,
+    /// The region, as us-west-2. Farpost refuses to run anywhere else.
+    #[schemars(regex(pattern = r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$"))]
+    region: String,
+    /// Tags for everything that takes tags.
+    #[serde(default)]
+    tags: Option<Tags>,
+}
+
+/// The JSON Schema of a stack's spec.
+pub fn stack_schema() -> Value {
+    schemars::schema_for!(StackSpec).to_value()
+}
+
+impl Stack {
+    pub fn place(&self) -> Place {
+        Place { account: self.account.clone(), region: self.region.clone(), stack: self.name.clone() }
+    }
+}
+
+/// A place to check specs in while there is no stack.
+pub(super) fn nowhere() -> Place {
+    Place { account: "000000000000".to_owned(), region: "us-east-1".to_owned(), stack: String::new() }
+}
+
+/// The one stack of the documents.
+pub(super) fn find(documents: &[Document], findings: &mut Vec<Diagnostic>) -> Option<Stack> {
+    let stacks: Vec<&Document> = documents.iter().filter(|document| document.kind == STACK_KIND).collect();
+    match stacks[..] {
+        [] => {
+            let help = "add one document of kind Stack: it names the stack, its account and its region";
+            findings.push(Diagnostic::error("no-stack", "no Stack is declared").help(help));
+            None
+        }
+        [document] => read(document, findings),
+        [first, ref others @ ..] => {
+            for other in others {
+                let message = format!("a second Stack, {}: a command works on one stack", other.name);
+                let mut finding = Diagnostic::error("two-stacks", message).at(other.source.label("/metadata/name"));
+                finding.related.push(label(first, "the first is here"));
+                findings.push(finding.help("run the command on one of the directories"));
+            }
+            None
+        }
+    }
+}
+
+fn label(document: &Document, text: &str) -> Label {
+    document.source.label("/metadata/name").saying(text)
+}
+
+fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
+    let wrong = SpecSchema::new(stack_schema()).map(|schema| check_spec(document, &schema)).unwrap_or_default();
+    let is_wrong = wrong.iter().any(|finding| finding.severity == Severity::Error);
+    findings.extend(wrong);
+    if is_wrong || !document.intact {
+        return None;
+    }
+    let StackSpec { account, region, tags } = serde_json::from_value(document.spec.clone()).ok()?;
+    let tags = tags.unwrap_or_default().into_iter().collect();
+    Some(Stack { name: document.name.clone(), account, region, tags })
+}

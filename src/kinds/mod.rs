@@ -1,0 +1,350 @@
+//! The kinds of resources that farpost manages: one folder each, one line in [`KINDS`].
+//!
+//! A kind is `spec.rs` (what a manifest may say), `lower.rs` (what AWS answered, in the same words) and `calls.rs`
+//! (the calls). Live state has the type of the manifest, so comparing, showing and adopting are written once.
+//! `docs/adding-a-kind.md` walks through one.
+
+mod erased;
+pub mod subnet;
+mod tags;
+pub mod vpc;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::erased::AnyKind;
+pub use self::tags::Tags;
+use crate::address::Address;
+use crate::aws::{Aws, Fault};
+use crate::observed::{Shared, Survey};
+
+/// Every kind, in the order in which a person would meet them.
+pub static KINDS: &[&dyn AnyKind] = &[&vpc::Vpc, &subnet::Subnet];
+
+/// The kind of this name.
+pub fn by_name(name: &str) -> Option<&'static dyn AnyKind> {
+    KINDS.iter().find(|kind| kind.about().kind == name).copied()
+}
+
+/// The tag that says which stack an object belongs to.
+pub const STACK_TAG: &str = "farpost/stack";
+/// The tag that says which declared object it is: `Subnet/floor`.
+pub const RESOURCE_TAG: &str = "farpost/resource";
+/// The tag that carries the digest of what AWS does not tell again, or not cheaply.
+pub const HASH_TAG: &str = "farpost/spec-hash";
+
+/// A kind of resource.
+pub trait Kind: Send + Sync + 'static {
+    /// What a manifest says under `spec`, and what live state is lowered into.
+    type Spec: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static;
+
+    const ABOUT: About;
+
+    /// Turns what people paste (answers of the CLI, skeletons) into a spec; the names of members that were dropped.
+    fn accept(_spec: &mut Value) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What is wrong with a spec that its schema cannot say. Values may be `${…}` references still.
+    fn lint(_spec: &Self::Spec, _findings: &mut Findings) {}
+
+    /// Fills in what AWS documents for absent fields and brings equal meanings into one form. Applied to both sides
+    /// of every comparison. Text with `${` in it is a reference that is not resolved yet and stays.
+    fn normalise(_spec: &mut Self::Spec, _place: &Place) {}
+
+    /// The attributes that are certain before the object exists: names that we choose and ARNs made of them.
+    fn foretell(_name: &str, _spec: &Self::Spec, _place: &Place) -> Attributes {
+        Attributes::new()
+    }
+
+    /// What makes the object unique in AWS beside our tag: a name, or a name within a parent. None when only the
+    /// tag does.
+    fn key(_name: &str, _spec: &Self::Spec, _place: &Place) -> Option<String> {
+        None
+    }
+
+    /// How many objects one declaration makes.
+    fn copies(_spec: &Self::Spec) -> usize {
+        1
+    }
+
+    /// What must be there for this object to do its work, though no field refers to it: created before it, deleted
+    /// after it. `others` are the specs of one side, declared or live.
+    fn runtime_needs(_spec: &Self::Spec, _others: &BTreeMap<Address, Value>) -> Vec<Address> {
+        Vec::new()
+    }
+
+    /// Everything of this kind that carries our stack's tag, and whatever has a key that the scope wants.
+    fn read(aws: &Aws, scope: &Scope<'_>) -> impl Future<Output = Result<Vec<Found<Self::Spec>>, Fault>> + Send;
+
+    /// Creates the object with its tags and returns the id by which it can be read.
+    fn create(aws: &Aws, target: &Target<Self::Spec>) -> impl Future<Output = Result<String, Fault>> + Send;
+
+    /// Changes what can be changed in place. Called again with a fresh `live` while it answers
+    /// [`Progress::Waiting`].
+    fn update(
+        aws: &Aws,
+        target: &Target<Self::Spec>,
+        live: &Found<Self::Spec>,
+        changed: &Changed,
+    ) -> impl Future<Output = Result<Progress, Fault>> + Send;
+
+    /// Takes the next step towards the object being gone. Called again with a fresh `live` while it answers
+    /// [`Progress::Waiting`] or something still uses the object.
+    fn delete(aws: &Aws, live: &Found<Self::Spec>) -> impl Future<Output = Result<Progress, Fault>> + Send;
+
+    /// Sets and removes tags.
+    fn retag(
+        aws: &Aws,
+        live: &Found<Self::Spec>,
+        set: &BTreeMap<String, String>,
+        remove: &[String],
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+/// The facts of a kind that are data.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// `Subnet`.
+    pub kind: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// How ids of AWS begin, when references take an id: `subnet-`.
+    pub id_prefix: Option<&'static str>,
+    /// What `${Kind.name.attribute}` can be, with a word on each.
+    pub attributes: &'static [(&'static str, &'static str)],
+    /// Paths whose change needs a new object; everything else changes in place. A path covers what is below it.
+    pub replace: &'static [&'static str],
+    /// Attributes that an update in place changes (`TaskDefinition`: a new revision has a new ARN).
+    pub moving: &'static [&'static str],
+    /// Paths that AWS or somebody else fills in when the manifest says nothing: compared only when declared.
+    pub unmanaged: &'static [&'static str],
+    /// Whether AWS refuses to delete it while something refers to it, so that what refers to it goes first.
+    pub held_by_users: bool,
+    /// Kinds that must be read before this one.
+    pub read_after: &'static [&'static str],
+    /// The operations that it calls, which are also the IAM actions that it needs, but for `permissions`.
+    pub calls: &'static [&'static str],
+    /// Further IAM actions.
+    pub permissions: &'static [&'static str],
+    /// Minutes until a wait for it gives up.
+    pub patience_minutes: u64,
+}
+
+impl About {
+    /// What most kinds have.
+    pub const DEFAULT: Self = Self {
+        kind: "",
+        summary: "",
+        id_prefix: None,
+        attributes: &[],
+        replace: &[],
+        moving: &[],
+        unmanaged: &[],
+        held_by_users: false,
+        read_after: &[],
+        calls: &[],
+        permissions: &[],
+        patience_minutes: 10,
+    };
+
+    /// The path that makes a change at `path` need a new object.
+    pub fn replaces(&self, path: &str) -> bool {
+        covers(self.replace, path)
+    }
+}
+
+/// Whether one of `paths` is `path` or above it. `a.b` covers `a.b`, `a.b.c` and `a.b[x]`.
+pub fn covers(paths: &[&str], path: &str) -> bool {
+    paths
+        .iter()
+        .any(|above| path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])))
+}
+
+/// The attributes of an object, by name.
+pub type Attributes = BTreeMap<String, String>;
+
+/// Where a stack lives; enough to make ARNs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub account: String,
+    pub region: String,
+    pub stack: String,
+}
+
+impl Place {
+    pub fn partition(&self) -> &'static str {
+        crate::aws::partition(&self.region)
+    }
+
+    /// `arn:aws:service:region:account:resource`; IAM has no region.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        let region = if service == "iam" { "" } else { &self.region };
+        format!("arn:{}:{service}:{region}:{}:{resource}", self.partition(), self.account)
+    }
+}
+
+/// An object that exists in AWS.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found<S = Value> {
+    /// What its calls take: an id, a name or an ARN.
+    pub id: String,
+    /// As [`Kind::key`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub key: Option<String>,
+    pub spec: S,
+    pub attributes: Attributes,
+    pub tags: BTreeMap<String, String>,
+    pub readiness: Readiness,
+    /// What its calls need beside the spec: ids of associations and the like.
+    #[serde(skip_serializing_if = "Value::is_null", default)]
+    pub detail: Value,
+}
+
+impl<S> Found<S> {
+    /// The declared object that its tags name, when it belongs to `stack`.
+    pub fn owner(&self, stack: &str) -> Owner {
+        match (self.tags.get(STACK_TAG), self.tags.get(RESOURCE_TAG).and_then(|text| text.parse().ok())) {
+            (Some(owner), Some(address)) if owner == stack => Owner::Us(address),
+            (Some(owner), _) if owner != stack => Owner::Stack(owner.clone()),
+            _ => Owner::Nobody,
+        }
+    }
+
+    /// The same object with its spec made into something else.
+    pub(crate) fn map<T>(self, change: impl FnOnce(S) -> T) -> Found<T> {
+        let Self { id, key, spec, attributes, tags, readiness, detail } = self;
+        Found { id, key, spec: change(spec), attributes, tags, readiness, detail }
+    }
+}
+
+/// Whom an object belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    Us(Address),
+    /// Another stack of farpost's.
+    Stack(String),
+    /// No stack.
+    Nobody,
+}
+
+/// Whether an object does what it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Readiness {
+    Ready,
+    /// It will be, or may be; the text says what is missing.
+    Pending(String),
+    /// It will not be without a change; the text says why.
+    Failed(String),
+}
+
+/// What is read and why.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    pub place: &'a Place,
+    /// The declared objects of the kind.
+    pub wanted: &'a [Wanted],
+    pub purpose: Purpose<'a>,
+    /// What was read before in this survey; see [`About::read_after`].
+    pub known: &'a Survey,
+    /// Answers that several kinds read from.
+    pub shared: &'a Shared,
+}
+
+/// Why something is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose<'a> {
+    /// To compare: as few calls as possible; digests in tags may stand for what they cover.
+    Survey,
+    /// To compare, with nothing left out.
+    Deep,
+    /// To wait for the one object of this id, with its readiness in full.
+    Settle(&'a str),
+}
+
+/// A declared object, as far as it is known while reading.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub address: Address,
+    pub key: Option<String>,
+    /// Normalised; references are resolved where the answer is certain.
+    pub spec: Value,
+}
+
+/// A declared object whose references are resolved.
+#[derive(Debug, Clone)]
+pub struct Target<S = Value> {
+    pub address: Address,
+    /// As declared.
+    pub spec: S,
+    /// With defaults filled in.
+    pub full: S,
+    /// All of them: the stack's, the object's and the ones that say whose it is.
+    pub tags: BTreeMap<String, String>,
+    pub place: Place,
+}
+
+/// The members of a spec that differ, by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changed(pub Vec<String>);
+
+impl Changed {
+    /// Whether `path` or something below it differs.
+    pub fn has(&self, path: &str) -> bool {
+        self.0.iter().any(|changed| covers(&[path], changed))
+    }
+}
+
+/// Whether a step is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    Done,
+    /// Not yet; the text says what for.
+    Waiting(String),
+}
+
+/// Collects what a lint finds in one spec.
+#[derive(Debug, Default)]
+pub struct Findings(pub(crate) Vec<Finding>);
+
+/// One thing that a lint found.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    /// The place as a JSON pointer below `spec`: `/ingress/0/fromPort`.
+    pub(crate) pointer: String,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+    pub(crate) is_error: bool,
+}
+
+impl Findings {
+    /// AWS would refuse this.
+    pub fn error(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
+        self.0.push(Finding { pointer: pointer.into(), code, message: message.into(), help: None, is_error: true });
+    }
+
+    /// AWS would accept it, and it is probably not meant.
+    pub fn warning(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
+        self.0.push(Finding { pointer: pointer.into(), code, message: message.into(), help: None, is_error: false });
+    }
+
+    /// Says what to do about the last finding.
+    pub fn help(&mut self, help: impl Into<String>) {
+        if let Some(last) = self.0.last_mut() {
+            last.help = Some(help.into());
+        }
+    }
+}
+
+/// Whether the text holds a reference that is not resolved yet.
+pub fn is_open(text: &str) -> bool {
+    text.contains("${")
+}

@@ -1,0 +1,81 @@
+//! A subnet, in a zone of the Region or on an Outpost.
+//!
+//! EC2 takes one attribute a call, but for the two of customer-owned addresses, which must travel together.
+
+mod calls;
+mod lower;
+mod spec;
+
+use std::collections::BTreeMap;
+
+pub use self::spec::SubnetSpec;
+use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use crate::aws::{Aws, Fault};
+
+#[derive(Debug)]
+pub struct Subnet;
+
+impl Kind for Subnet {
+    type Spec = SubnetSpec;
+
+    const ABOUT: About = About {
+        kind: "Subnet",
+        summary: "A range of a VPC's addresses in one zone, or on one Outpost: instances in it run there.",
+        id_prefix: Some("subnet-"),
+        attributes: &[
+            ("id", "The id: subnet-…"),
+            ("arn", "The ARN"),
+            ("availabilityZone", "The zone by name: us-west-2a"),
+        ],
+        replace: &["vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", "outpostArn"],
+        unmanaged: &["availabilityZone", "availabilityZoneId"],
+        held_by_users: true,
+        calls: &[
+            "ec2:CreateSubnet",
+            "ec2:DescribeSubnets",
+            "ec2:ModifySubnetAttribute",
+            "ec2:DeleteSubnet",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
+        ..About::DEFAULT
+    };
+
+    fn lint(spec: &SubnetSpec, findings: &mut Findings) {
+        spec.lint(findings);
+    }
+
+    fn normalise(spec: &mut SubnetSpec, _: &Place) {
+        spec.normalise();
+    }
+
+    async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<SubnetSpec>>, Fault> {
+        calls::read(aws, scope).await
+    }
+
+    async fn create(aws: &Aws, target: &Target<SubnetSpec>) -> Result<String, Fault> {
+        calls::create(aws, target).await
+    }
+
+    async fn update(
+        aws: &Aws,
+        target: &Target<SubnetSpec>,
+        live: &Found<SubnetSpec>,
+        changed: &Changed,
+    ) -> Result<Progress, Fault> {
+        calls::update(aws, target, live, changed).await
+    }
+
+    async fn delete(aws: &Aws, live: &Found<SubnetSpec>) -> Result<Progress, Fault> {
+        calls::delete(aws, live).await
+    }
+
+    async fn retag(
+        aws: &Aws,
+        live: &Found<SubnetSpec>,
+        set: &BTreeMap<String, String>,
+        remove: &[String],
+    ) -> Result<(), Fault> {
+        crate::aws::ec2::retag(aws, &live.id, set, remove).await
+    }
+}

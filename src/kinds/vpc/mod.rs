@@ -1,0 +1,80 @@
+//! A VPC.
+//!
+//! AWS gives each new VPC a main route table, a default security group and a default network ACL; they go with the
+//! VPC and are nobody's resources. `DescribeVpcs` leaves out three attributes, which cost a call each.
+
+mod calls;
+mod lower;
+mod spec;
+
+use std::collections::BTreeMap;
+
+pub use self::spec::VpcSpec;
+pub(crate) use self::spec::lint_cidr;
+use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use crate::aws::{Aws, Fault};
+
+#[derive(Debug)]
+pub struct Vpc;
+
+impl Kind for Vpc {
+    type Spec = VpcSpec;
+
+    const ABOUT: About = About {
+        kind: "Vpc",
+        summary: "A virtual network in the Region, which subnets on an Outpost extend to your building.",
+        id_prefix: Some("vpc-"),
+        attributes: &[("id", "The id: vpc-…")],
+        replace: &["cidrBlock", "instanceTenancy"],
+        held_by_users: true,
+        calls: &[
+            "ec2:CreateVpc",
+            "ec2:DescribeVpcs",
+            "ec2:DescribeVpcAttribute",
+            "ec2:ModifyVpcAttribute",
+            "ec2:ModifyVpcTenancy",
+            "ec2:DeleteVpc",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
+        ..About::DEFAULT
+    };
+
+    fn lint(spec: &VpcSpec, findings: &mut Findings) {
+        spec.lint(findings);
+    }
+
+    fn normalise(spec: &mut VpcSpec, _: &Place) {
+        spec.normalise();
+    }
+
+    async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<VpcSpec>>, Fault> {
+        calls::read(aws, scope).await
+    }
+
+    async fn create(aws: &Aws, target: &Target<VpcSpec>) -> Result<String, Fault> {
+        calls::create(aws, target).await
+    }
+
+    async fn update(
+        aws: &Aws,
+        target: &Target<VpcSpec>,
+        live: &Found<VpcSpec>,
+        changed: &Changed,
+    ) -> Result<Progress, Fault> {
+        calls::update(aws, target, live, changed).await
+    }
+
+    async fn delete(aws: &Aws, live: &Found<VpcSpec>) -> Result<Progress, Fault> {
+        calls::delete(aws, live).await
+    }
+
+    async fn retag(
+        aws: &Aws,
+        live: &Found<VpcSpec>,
+        set: &BTreeMap<String, String>,
+        remove: &[String],
+    ) -> Result<(), Fault> {
+        crate::aws::ec2::retag(aws, &live.id, set, remove).await
+    }
+}

@@ -1,0 +1,77 @@
+//! Answers that several kinds read from, asked for once a survey.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::{EntityType, RoleDetail};
+use aws_sdk_resourcegroupstagging::types::TagFilter;
+use tokio::sync::OnceCell;
+
+use crate::aws::{Aws, Fault, fault};
+use crate::kinds::STACK_TAG;
+
+/// Answers that several kinds read from.
+#[derive(Debug, Default)]
+pub struct Shared {
+    tagged: OnceCell<Vec<TaggedArn>>,
+    roles: OnceCell<Vec<RoleDetail>>,
+}
+
+/// An object that carries our stack's tag.
+#[derive(Debug, Clone)]
+pub struct TaggedArn {
+    pub arn: String,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Shared {
+    /// Clusters, services and task definitions that carry the stack's tag: ECS itself cannot be asked by tag.
+    /// The tagging service lags behind by seconds; whoever needs certainty asks ECS for what is missing here.
+    pub async fn tagged(&self, aws: &Aws, stack: &str) -> Result<&[TaggedArn], Fault> {
+        let tagged = self.tagged.get_or_try_init(|| async {
+            let filter = TagFilter::builder().key(STACK_TAG).values(stack).build();
+            let pages = aws
+                .tagging()
+                .get_resources()
+                .tag_filters(filter)
+                .set_resource_type_filters(Some(vec![
+                    "ecs:cluster".into(),
+                    "ecs:service".into(),
+                    "ecs:task-definition".into(),
+                ]))
+                .resources_per_page(100)
+                .into_paginator()
+                .items()
+                .send();
+            let found = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("tag:GetResources"))?;
+            Ok(found
+                .into_iter()
+                .map(|one| TaggedArn {
+                    arn: one.resource_arn.unwrap_or_default(),
+                    tags: one.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
+                })
+                .collect())
+        });
+        tagged.await.map(Vec::as_slice)
+    }
+
+    /// Every role of the account with its policies, tags and instance profiles: one paged call instead of four a
+    /// role.
+    pub async fn roles(&self, aws: &Aws) -> Result<&[RoleDetail], Fault> {
+        let roles = self.roles.get_or_try_init(|| async {
+            let mut roles = Vec::new();
+            let mut pages = aws
+                .iam()
+                .get_account_authorization_details()
+                .filter(EntityType::Role)
+                .max_items(1000)
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(fault("iam:GetAccountAuthorizationDetails"))?;
+                roles.extend(page.role_detail_list.unwrap_or_default());
+            }
+            Ok(roles)
+        });
+        roles.await.map(Vec::as_slice)
+    }
+}

@@ -1,0 +1,362 @@
+//! Decides, object by object in dependency order, what has to happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::order::{Needs, reversed, steps};
+use super::{Action, Change, FORMAT_VERSION, FieldChange, Note, Plan, Reason, Refusal, diff};
+use crate::address::Address;
+use crate::aws::Counts;
+use crate::desired::{Desired, Resource};
+use crate::kinds::{Attributes, Found, KINDS, Owner, Place, Readiness, by_name};
+use crate::manifest::substitute;
+use crate::observed::Survey;
+
+/// The tag that keeps an object when its manifest goes: `retain`, or `prevent` to refuse.
+pub const ON_DELETE_TAG: &str = "farpost/on-delete";
+
+/// What the plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Make AWS what the manifests say.
+    Converge,
+    /// Delete everything of the stack.
+    Destroy,
+}
+
+/// What a plan must not exceed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Guards {
+    /// The most objects that may be deleted or replaced. None: a fifth of what is there, at least five.
+    pub max_deletes: Option<usize>,
+}
+
+/// What has to happen to bring `survey` to `desired`. For [`Goal::Destroy`] only the place of `desired` counts.
+pub fn plan(desired: &Desired, survey: &Survey, goal: Goal, guards: Guards, calls: Counts) -> Plan {
+    let planner = Planner { desired, survey, place: desired.place(), goal };
+    let mut must_go = BTreeSet::new();
+    let mut held = BTreeMap::new();
+    loop {
+        let draft = planner.draft(&held);
+        // What is deleted must be let go of by everything that AWS lets hold on to it; that may cascade.
+        let more: BTreeMap<Address, Address> =
+            planner.holders(&draft).into_iter().filter(|(holder, _)| must_go.insert(holder.clone())).collect();
+        if more.is_empty() {
+            return planner.finish(draft, guards, calls);
+        }
+        held.extend(more);
+    }
+}
+
+struct Planner<'a> {
+    desired: &'a Desired,
+    survey: &'a Survey,
+    place: Place,
+    goal: Goal,
+}
+
+#[derive(Default)]
+struct Draft {
+    changes: Vec<Change>,
+    refusals: Vec<Refusal>,
+    notes: Vec<Note>,
+    known: BTreeMap<Address, Attributes>,
+}
+
+impl Planner<'_> {
+    fn draft(&self, held: &BTreeMap<Address, Address>) -> Draft {
+        let mut draft = Draft::default();
+        if self.goal == Goal::Converge {
+            for resource in self.desired.in_order() {
+                self.decide(resource, held, &mut draft);
+            }
+        }
+        self.prune(&mut draft);
+        draft.changes.sort_by(|a, b| a.address.cmp(&b.address));
+        draft
+    }
+
+    fn decide(&self, resource: &Resource, held: &BTreeMap<Address, Address>, draft: &mut Draft) {
+        let (address, kind) = (&resource.address, resource.kind);
+        let spec = substitute(&resource.spec, &|reference| {
+            let attribute = reference.attribute.as_deref()?;
+            draft.known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
+        });
+        // The documents were checked, so this can fail only where a reference put something unfit into a field.
+        let full = kind.normalise(&spec, &self.place).unwrap_or_else(|_| spec.clone());
+        let foretold = kind.foretell(&address.name, &full, &self.place);
+        let tags = self.tags(resource);
+        let mut change = Change {
+            address: address.clone(),
+            action: Action::Create,
+            reason: Reason::Missing,
+            fields: Vec::new(),
+            desired: Some(resource.spec.clone()),
+            tags,
+            ignored: resource.lifecycle.ignore_changes.clone(),
+            live: None,
+        };
+        let key = kind.key(&address.name, &full, &self.place);
+        match self.find(address, key.as_deref()) {
+            Err(refusal) => draft.refusals.push(refusal),
+            Ok(None) => {
+                change.fields = diff(kind.about(), &spec, &Value::Object(serde_json::Map::new()), &[]);
+                change.fields.iter_mut().for_each(|field| field.forces_replacement = false);
+                draft.known.insert(address.clone(), foretold);
+                draft.changes.push(change);
+            }
+            Ok(Some(live)) => {
+                change.fields = diff(kind.about(), &full, &live.spec, &change.ignored);
+                let mut forcing: Vec<String> = change
+                    .fields
+                    .iter()
+                    .filter(|field| field.forces_replacement)
+                    .map(|field| field.path.clone())
+                    .collect();
+                if key.is_some() && live.key.is_some() && key != live.key && forcing.is_empty() {
+                    forcing.push("name".to_owned());
+                }
+                change.fields.extend(tag_changes(&change.tags, &live.tags));
+                (change.action, change.reason) = if !forcing.is_empty() {
+                    (Action::Replace, Reason::CannotUpdate(forcing))
+                } else if let Some(gone) = held.get(address) {
+                    (Action::Replace, Reason::Holds(gone.clone()))
+                } else if !change.fields.is_empty() {
+                    (Action::Update, Reason::Differs)
+                } else if let Readiness::Pending(why) | Readiness::Failed(why) = &live.readiness {
+                    (Action::None, Reason::NotReady(why.clone()))
+                } else {
+                    (Action::None, Reason::Unchanged)
+                };
+                let mut attributes = live.attributes.clone();
+                match change.action {
+                    Action::Replace => attributes = foretold,
+                    Action::Update => attributes.retain(|name, _| !kind.about().moving.contains(&name.as_str())),
+                    Action::Create | Action::Delete | Action::None => {}
+                }
+                draft.known.insert(address.clone(), attributes);
+                change.live = Some(live.clone());
+                draft.changes.push(change);
+            }
+        }
+    }
+
+    /// The live object of an address, or why it may not be touched.
+    fn find(&self, address: &Address, key: Option<&str>) -> Result<Option<&Found>, Refusal> {
+        let found = self.survey.of(&address.kind);
+        let ours: Vec<&Found> =
+            found.iter().filter(|one| one.owner(&self.place.stack) == Owner::Us(address.clone())).collect();
+        let refuse = |code: &str, message: String, help: String| {
+            Err(Refusal { address: Some(address.clone()), code: code.to_owned(), message, help })
+        };
+        match ours[..] {
+            [one] => return Ok(Some(one)),
+            [] => {}
+            _ => {
+                let ids: Vec<&str> = ours.iter().map(|one| one.id.as_str()).collect();
+                return refuse(
+                    "found-twice",
+                    format!("more than one object says that it is {address}: {}", ids.join(", ")),
+                    "delete the one that is not in use, or remove its farpost/resource tag".to_owned(),
+                );
+            }
+        }
+        let Some(named) = found.iter().find(|one| key.is_some() && one.key.as_deref() == key) else { return Ok(None) };
+        let (message, help) = match named.owner(&self.place.stack) {
+            Owner::Us(other) => (
+                format!("{} exists as {other} of this stack", named.id),
+                "one object cannot be declared twice; to rename a declaration, change its farpost/resource tag"
+                    .to_owned(),
+            ),
+            Owner::Stack(stack) => (
+                format!("{} exists and belongs to the stack {stack}", named.id),
+                "choose another name, or remove it from that stack first".to_owned(),
+            ),
+            Owner::Nobody => (
+                format!("{} exists and belongs to no stack of farpost's", named.id),
+                format!(
+                    "to hand it to farpost, tag it farpost/stack={} and farpost/resource={address}; or choose another name",
+                    self.place.stack
+                ),
+            ),
+        };
+        refuse("not-ours", message, help)
+    }
+
+    /// What carries our stack's tag and is not declared.
+    fn prune(&self, draft: &mut Draft) {
+        for (kind, live) in self.survey.all() {
+            let Owner::Us(address) = live.owner(&self.place.stack) else { continue };
+            let is_declared = self.goal == Goal::Converge && self.desired.get(&address).is_some();
+            if address.kind != kind || is_declared {
+                continue;
+            }
+            let (action, reason) = match (live.tags.get(ON_DELETE_TAG).map(String::as_str), self.goal) {
+                (Some("retain"), _) => (Action::None, Reason::Retained),
+                (Some("prevent"), _) => {
+                    draft.refusals.push(prevented(&address, &live.id, "deleted"));
+                    (Action::None, Reason::Retained)
+                }
+                (_, Goal::Converge) => (Action::Delete, Reason::NotDeclared),
+                (_, Goal::Destroy) => (Action::Delete, Reason::Destroy),
+            };
+            if reason == Reason::Retained {
+                let message = format!("{} stays, because its lifecycle says so", live.id);
+                draft.notes.push(Note { address: Some(address.clone()), message });
+            }
+            draft.changes.push(Change {
+                address,
+                action,
+                reason,
+                fields: Vec::new(),
+                desired: None,
+                tags: BTreeMap::new(),
+                ignored: Vec::new(),
+                live: Some(live.clone()),
+            });
+        }
+    }
+
+    /// Objects that stay as they are or change in place, and hold on to something that must be deleted.
+    fn holders(&self, draft: &Draft) -> BTreeMap<Address, Address> {
+        let live = self.live_needs();
+        let users = reversed(&live);
+        let mut holders = BTreeMap::new();
+        for gone in draft.changes.iter().filter(|change| change.action == Action::Replace) {
+            let is_held = by_name(&gone.address.kind).is_some_and(|kind| kind.about().held_by_users);
+            for user in users.get(&gone.address).into_iter().flatten().filter(|_| is_held) {
+                let stays = draft.changes.iter().any(|change| {
+                    change.address == *user
+                        && matches!(change.action, Action::None | Action::Update)
+                        && change.desired.is_some()
+                });
+                if stays {
+                    holders.insert(user.clone(), gone.address.clone());
+                }
+            }
+        }
+        holders
+    }
+
+    fn finish(&self, draft: Draft, guards: Guards, calls: Counts) -> Plan {
+        let Draft { changes, mut refusals, mut notes, known } = draft;
+        for change in &changes {
+            let prevent = change.tags.get(ON_DELETE_TAG).is_some_and(|value| value == "prevent");
+            if change.action == Action::Replace && prevent {
+                let id = change.live.as_ref().map_or("", |live| &live.id);
+                refusals.push(prevented(&change.address, id, "replaced"));
+            }
+        }
+        let owned = self.survey.all().filter(|(_, one)| matches!(one.owner(&self.place.stack), Owner::Us(_))).count();
+        let going = changes.iter().filter(|change| matches!(change.action, Action::Delete | Action::Replace)).count();
+        let most = guards.max_deletes.unwrap_or((owned / 5).max(5));
+        if self.goal == Goal::Converge && going > most {
+            refusals.push(Refusal {
+                address: None,
+                code: "max-deletes".to_owned(),
+                message: format!(
+                    "{going} of {owned} objects would be deleted or replaced; at most {most} may be in one run"
+                ),
+                help: format!("if that is meant, pass --max-deletes {going}"),
+            });
+        }
+        notes.extend(self.dropped_notes());
+        let declared: Needs =
+            self.desired.in_order().map(|resource| (resource.address.clone(), resource.needs.clone())).collect();
+        let steps = steps(&changes, &declared, &self.live_needs());
+        Plan {
+            format_version: FORMAT_VERSION,
+            place: self.place.clone(),
+            changes,
+            steps,
+            refusals,
+            notes,
+            known,
+            calls,
+        }
+    }
+
+    fn dropped_notes(&self) -> Vec<Note> {
+        let dropped = self.desired.in_order().filter(|resource| !resource.dropped.is_empty());
+        dropped
+            .map(|resource| Note {
+                address: Some(resource.address.clone()),
+                message: format!("read-only members were dropped: {}", resource.dropped.join(", ")),
+            })
+            .collect()
+    }
+
+    /// What the live objects of ours hold on to, read from the places where references may stand, and what their
+    /// kinds need at run time.
+    fn live_needs(&self) -> Needs {
+        let ours: Vec<(Address, &Found)> = self
+            .survey
+            .all()
+            .filter_map(|(_, found)| match found.owner(&self.place.stack) {
+                Owner::Us(address) => Some((address, found)),
+                Owner::Stack(_) | Owner::Nobody => None,
+            })
+            .collect();
+        let mut by_attribute: BTreeMap<(&str, &str), Address> = BTreeMap::new();
+        for (address, found) in &ours {
+            for value in found.attributes.values() {
+                by_attribute.insert((kind_name(&address.kind), value), address.clone());
+            }
+        }
+        let specs: BTreeMap<Address, Value> =
+            ours.iter().map(|(address, found)| (address.clone(), found.spec.clone())).collect();
+        let mut needs = Needs::new();
+        for (address, found) in &ours {
+            let Some(kind) = by_name(&address.kind) else { continue };
+            let entry = needs.entry(address.clone()).or_default();
+            for position in crate::desired::positions_of(kind) {
+                let texts = position.texts(&found.spec);
+                entry.extend(
+                    texts.iter().filter_map(|text| by_attribute.get(&(kind_name(&position.kind), *text)).cloned()),
+                );
+            }
+            entry.extend(kind.runtime_needs(&found.spec, &specs));
+            entry.remove(address);
+        }
+        needs
+    }
+
+    fn tags(&self, resource: &Resource) -> BTreeMap<String, String> {
+        let mut tags = self.desired.stack.tags.clone();
+        tags.extend(resource.tags.clone());
+        tags.insert(crate::kinds::STACK_TAG.to_owned(), self.place.stack.clone());
+        tags.insert(crate::kinds::RESOURCE_TAG.to_owned(), resource.address.to_string());
+        if let Some(on_delete) = resource.on_delete() {
+            tags.insert(ON_DELETE_TAG.to_owned(), on_delete.to_owned());
+        }
+        tags
+    }
+}
+
+fn kind_name(name: &str) -> &'static str {
+    KINDS.iter().map(|kind| kind.about().kind).find(|kind| *kind == name).unwrap_or("")
+}
+
+fn prevented(address: &Address, id: &str, what: &str) -> Refusal {
+    Refusal {
+        address: Some(address.clone()),
+        code: "prevent-destroy".to_owned(),
+        message: format!("{id} would be {what}, and lifecycle.preventDestroy forbids it"),
+        help: "take the line out of the manifest and apply that first, if this is meant".to_owned(),
+    }
+}
+
+/// Tags that we name and that differ; tags of others are left alone.
+fn tag_changes(desired: &BTreeMap<String, String>, live: &BTreeMap<String, String>) -> Vec<FieldChange> {
+    desired
+        .iter()
+        .filter(|(key, value)| live.get(*key) != Some(value))
+        .map(|(key, value)| FieldChange {
+            path: format!("tags.{key}"),
+            before: live.get(key).cloned().map(Value::String),
+            after: Some(Value::String(value.clone())),
+            forces_replacement: false,
+        })
+        .collect()
+}
