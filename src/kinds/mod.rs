@@ -4,13 +4,18 @@
 //! (the calls). Live state has the type of the manifest, so comparing, showing and adopting are written once.
 //! `docs/adding-a-kind.md` walks through one.
 
+pub mod cluster;
 mod erased;
 pub mod internet_gateway;
 pub mod key_pair;
+mod mirror;
 pub mod route_table;
 pub mod security_group;
+pub mod service;
 pub mod subnet;
 mod tags;
+pub mod task;
+pub mod task_definition;
 pub mod vpc;
 
 use std::collections::BTreeMap;
