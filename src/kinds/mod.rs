@@ -9,6 +9,8 @@ mod erased;
 pub mod internet_gateway;
 pub mod key_pair;
 mod mirror;
+#[cfg(test)]
+mod network_tests;
 pub mod route_table;
 pub mod security_group;
 pub mod service;
@@ -16,6 +18,8 @@ pub mod subnet;
 mod tags;
 pub mod task;
 pub mod task_definition;
+#[cfg(test)]
+mod trial;
 pub mod vpc;
 
 use std::collections::BTreeMap;

@@ -63,7 +63,6 @@ pub(super) fn key(vpc: &str, name: &str) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::kinds::{Place, by_name};
 
     fn normal(spec: Value) -> Value {
