@@ -14,10 +14,9 @@ use crate::plan::{Goal, Guards};
 /// What belongs to the stack is read from the tags of the objects, so manifests are not needed: they only say which
 /// stack, as --stack does.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false, args = ["paths", "stack"])]
 pub struct DestroyArgs {
     /// Files and directories with the stack's manifests
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", required_unless_present = "stack", conflicts_with = "stack")]
     paths: Vec<PathBuf>,
     /// The stack by name; account and region are those of the credentials
     #[arg(long, value_name = "NAME")]

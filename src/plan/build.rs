@@ -73,7 +73,9 @@ impl Planner<'_> {
             }
         }
         self.prune(&mut draft);
-        draft.changes.sort_by(|a, b| a.address.cmp(&b.address));
+        // In the order of the kinds, which is roughly the order of the work.
+        let place = |kind: &str| KINDS.iter().position(|one| one.about().kind == kind);
+        draft.changes.sort_by_cached_key(|change| (place(&change.address.kind), change.address.clone()));
         draft
     }
 

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::Entry;
 use super::input::{bad_value, word};
-use super::listing::filtered;
-use super::listing::{Filter, Listing, PAGES, ids_or_pages, page};
+use super::listing::{Filter, Listing, PAGES, filtered, ids_or_pages, page};
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::input::required;
 use super::kinds::NETWORK_INTERFACE;
 use super::listing::{Filter, Listing, PAGES, ids_or_pages};
 use super::subnet::Subnet;
@@ -14,7 +15,10 @@ use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
 use crate::sandbox::world::Zone;
 
-pub(super) const OPERATIONS: &[Entry] = &[("DescribeNetworkInterfaces", "NetworkInterfaceId FILTERS PAGES", describe)];
+pub(super) const OPERATIONS: &[Entry] = &[
+    ("DescribeNetworkInterfaces", "NetworkInterfaceId FILTERS PAGES", describe),
+    ("DeleteNetworkInterface", "NetworkInterfaceId!", delete),
+];
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct NetworkInterface {
@@ -170,10 +174,43 @@ fn describe(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     Listing { set: "networkInterfaceSet", ids, filters: FILTERS, pages: PAGES }.answer(call, rows)
 }
 
+/// For an interface that outlived its instance.
+fn delete(state: &mut State, call: &Call) -> Result<Value, AwsError> {
+    let id = required(call, "NetworkInterfaceId")?;
+    let ec2 = &mut state.ec2;
+    if !NETWORK_INTERFACE.find(&ec2.network_interfaces, id)?.instance_id.is_empty() {
+        let message = format!("Network interface '{id}' is currently in use.");
+        return Err(AwsError::invalid("InvalidNetworkInterface.InUse", message));
+    }
+    ec2.network_interfaces.remove(id);
+    ec2.tags.remove(id);
+    Ok(json!({"return": true}))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sandbox::ec2::testing::{Account, OUTPOST};
+
+    #[test]
+    fn an_interface_may_outlive_its_instance() {
+        let mut account = Account::new();
+        let (region, _) = account.subnets();
+        let mut input = Account::launch(&region);
+        input["NetworkInterface"] = json!([{"DeviceIndex": "0", "SubnetId": region, "DeleteOnTermination": "false"}]);
+        if let Some(members) = input.as_object_mut() {
+            members.shift_remove("SubnetId");
+        }
+        let made = account.ok("RunInstances", input)["instancesSet"][0].clone();
+        let id = made["networkInterfaceSet"][0]["networkInterfaceId"].clone();
+        let one = json!({"NetworkInterfaceId": id});
+        assert_eq!(account.error("DeleteNetworkInterface", one.clone()).code, "InvalidNetworkInterface.InUse");
+        account.ok("TerminateInstances", json!({"InstanceId": [made["instanceId"]]}));
+        account.wait(20);
+        assert_eq!(account.error("DeleteSubnet", json!({"SubnetId": region})).code, "DependencyViolation");
+        account.ok("DeleteNetworkInterface", one);
+        account.ok("DeleteSubnet", json!({"SubnetId": region}));
+    }
 
     #[test]
     fn addresses_are_given_from_the_fifth_on() {

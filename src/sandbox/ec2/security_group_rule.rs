@@ -48,6 +48,9 @@ pub(super) const OPERATIONS: &[Entry] = &[
     ),
 ];
 
+/// From and to; type and code of ICMP.
+pub(super) type Ports = (i64, i64);
+
 /// Rules of one direction that a group may have, for IPv4 and IPv6 each.
 const LIMIT: usize = 60;
 
@@ -59,7 +62,7 @@ pub(super) struct Rule {
     /// `tcp`, `udp`, `icmp`, `icmpv6`, a number, or `-1` for all.
     pub(super) protocol: String,
     /// None for protocols without ports.
-    pub(super) ports: Option<(i64, i64)>,
+    pub(super) ports: Option<Ports>,
     pub(super) source: Source,
     pub(super) description: Option<String>,
 }
@@ -145,7 +148,7 @@ impl Rule {
 
 /// Rules as `IpPermissions`: those of one protocol and port range together.
 pub(super) fn permissions(state: &State, rules: &[&Rule]) -> Value {
-    let mut merged: Vec<(&str, Option<(i64, i64)>, Value)> = Vec::new();
+    let mut merged: Vec<(&str, Option<Ports>, Value)> = Vec::new();
     for rule in rules {
         let known = merged.iter().position(|(protocol, ports, _)| *protocol == rule.protocol && *ports == rule.ports);
         let place = known.unwrap_or_else(|| {
@@ -192,7 +195,7 @@ fn protocol(given: Option<&str>) -> Result<String, AwsError> {
     Ok(known.to_owned())
 }
 
-fn ports(value: &Value, protocol: &str) -> Result<Option<(i64, i64)>, AwsError> {
+fn ports(value: &Value, protocol: &str) -> Result<Option<Ports>, AwsError> {
     let (from, to) = (number(value, "FromPort")?, number(value, "ToPort")?);
     match (protocol, from, to) {
         ("tcp" | "udp", Some(from), Some(to)) => {

@@ -17,6 +17,7 @@ use crate::sandbox::world::{Image, Zone};
 
 pub(super) const OPERATIONS: &[Entry] = &[
     ("DescribeVolumes", "VolumeId FILTERS PAGES", describe),
+    ("DeleteVolume", "VolumeId!", delete),
     ("ModifyVolume", "VolumeId! Size VolumeType Iops Throughput", modify),
     ("DescribeVolumesModifications", "VolumeId FILTERS PAGES", describe_modifications),
 ];
@@ -257,6 +258,18 @@ fn describe(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     Listing { set: "volumeSet", ids: Some(("VolumeId", &VOLUME)), filters: FILTERS, pages: PAGES }.answer(call, rows)
 }
 
+/// For a volume that outlived its instance.
+fn delete(state: &mut State, call: &Call) -> Result<Value, AwsError> {
+    let id = required(call, "VolumeId")?;
+    if let Some(instance) = &VOLUME.find(&state.ec2.volumes, id)?.instance_id {
+        let message = format!("Volume {id} is currently attached to {instance}");
+        return Err(AwsError::invalid("VolumeInUse", message));
+    }
+    state.ec2.volumes.remove(id);
+    state.ec2.tags.remove(id);
+    Ok(json!({"return": true}))
+}
+
 /// A volume grows and changes type in place, and then rests for six hours.
 fn modify(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let id = required(call, "VolumeId")?;
@@ -415,6 +428,9 @@ mod tests {
         account.wait(20);
         let left = account.ok("DescribeVolumes", json!({"Filter": [{"Name": "status", "Value": ["available"]}]}));
         assert_eq!(left["volumeSet"].as_array().unwrap().len(), 1);
+        account.ok("DeleteVolume", json!({"VolumeId": left["volumeSet"][0]["volumeId"]}));
+        let held = json!({"VolumeId": edge["volumeId"]});
+        assert_eq!(account.error("DeleteVolume", held).code, "VolumeInUse");
     }
 
     #[test]

@@ -133,8 +133,16 @@ fn end(ec2: &mut Ec2, id: &str, phase: Phase, now: Timestamp, due: Timestamp) {
     }
 }
 
-/// Lets instances reach the state that they are on the way to.
+/// Lets instances reach the states that they are on the way to.
 pub(in crate::sandbox::ec2) fn advance(state: &mut State, now: Timestamp) -> bool {
+    let mut moved = false;
+    while step(state, now) {
+        moved = true;
+    }
+    moved
+}
+
+fn step(state: &mut State, now: Timestamp) -> bool {
     let gone_after = state.takes(3600.0);
     let ec2 = &mut state.ec2;
     let mut moved = false;
@@ -284,6 +292,12 @@ mod tests {
         account.ok("DeleteSubnet", json!({"SubnetId": region}));
         account.wait(3600);
         assert_eq!(account.error("DescribeInstances", one.clone()).code, "InvalidInstanceID.NotFound");
+        // However long nobody looked.
+        let (other, _) = account.subnets();
+        let id = account.instance(&other);
+        account.ok("TerminateInstances", json!({"InstanceId": [id]}));
+        account.wait(86_400);
+        assert_eq!(account.ok("DescribeInstances", json!({}))["reservationSet"], json!([]));
         assert_eq!(account.error("TerminateInstances", one).code, "InvalidInstanceID.NotFound");
     }
 }

@@ -226,7 +226,6 @@ const FILTERS: &[Filter] = &[
     ("group-name", "groupSet.groupName"),
     ("hypervisor", "hypervisor"),
     ("iam-instance-profile.arn", "iamInstanceProfile.arn"),
-    ("iam-instance-profile.id", "iamInstanceProfile.id"),
     ("image-id", "imageId"),
     ("instance-id", "instanceId"),
     ("instance-state-code", "instanceState.code"),

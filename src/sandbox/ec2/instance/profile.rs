@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::Phase;
 use crate::sandbox::ec2::input::{bad_value, combination, missing_parameter, required, text};
@@ -31,10 +30,8 @@ pub(in crate::sandbox::ec2) struct ProfileAssociation {
 
 impl ProfileAssociation {
     pub(super) fn wire_profile(&self) -> Value {
-        // EC2 shows the profile's id beside its ARN; the sandbox derives one from the other.
-        let digest = Sha256::digest(self.profile_arn.as_bytes());
-        let id: String = digest.iter().take(8).map(|byte| format!("{byte:02X}")).collect();
-        json!({"arn": self.profile_arn, "id": format!("AIPA{id}")})
+        // The id of the profile is IAM's to know, and it is not asked for it.
+        json!({"arn": self.profile_arn})
     }
 
     fn wire(&self, association_state: &str) -> Value {

@@ -7,7 +7,7 @@ use aws_smithy_types::base64;
 use serde_json::Value;
 
 use super::{Instance, MetadataOptions, Phase, profile, reservation};
-use crate::sandbox::ec2::image::{self, ROOT_DEVICE};
+use crate::sandbox::ec2::image;
 use crate::sandbox::ec2::input::{bad_value, combination, flag, number, required, text, word};
 use crate::sandbox::ec2::instance_type::{self, InstanceType};
 use crate::sandbox::ec2::kinds::{INSTANCE, NETWORK_INTERFACE, SECURITY_GROUP, SUBNET, VOLUME};
@@ -408,7 +408,6 @@ fn start(
     }
     state.ec2.tag(&instance.instance_id, of("instance"));
     state.ec2.instances.insert(instance.instance_id.clone(), instance);
-    debug_assert!(devices.iter().any(|device| device.name == ROOT_DEVICE));
     Ok(())
 }
 
