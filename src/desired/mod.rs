@@ -170,7 +170,7 @@ fn read(
                 address,
                 kind,
                 spec: spec.clone(),
-                tags: tags.clone().into_iter().collect(),
+                tags: tags.0.clone().into_iter().collect(),
                 lifecycle: document.lifecycle.clone(),
                 needs: BTreeSet::new(),
                 dropped: dropped.clone(),

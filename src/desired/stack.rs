@@ -87,6 +87,6 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
         return None;
     }
     let StackSpec { account, region, tags } = serde_json::from_value(document.spec.clone()).ok()?;
-    let tags = tags.unwrap_or_default().into_iter().collect();
+    let tags = tags.unwrap_or_default().0.into_iter().collect();
     Some(Stack { name: document.name.clone(), account, region, tags })
 }
