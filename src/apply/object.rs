@@ -195,7 +195,20 @@ impl Object<'_> {
     }
 
     async fn read(&self, id: &str) -> Result<Option<Found>, Stopped> {
-        let found = self.scoped(Purpose::Settle(id), &[]).await?;
+        // A deleted object is read without it: what it refers to may be gone, and nothing is compared.
+        let wanted = match self.step.work {
+            Work::Delete => None,
+            Work::Create | Work::Update | Work::Await => Some(self.target()?),
+        };
+        let wanted: Vec<Wanted> = wanted
+            .into_iter()
+            .map(|target| Wanted {
+                key: self.kind.key(&target.address.name, &target.full, &target.place),
+                address: target.address,
+                spec: target.full,
+            })
+            .collect();
+        let found = self.scoped(Purpose::Settle(id), &wanted).await?;
         Ok(found.into_iter().find(|one| one.id == id))
     }
 
