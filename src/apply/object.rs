@@ -76,7 +76,7 @@ impl Object<'_> {
             let set = target.tags.iter().filter(|(key, value)| live.tags.get(*key) != Some(value));
             let set: std::collections::BTreeMap<String, String> =
                 set.map(|(key, value)| (key.clone(), value.clone())).collect();
-            if !set.is_empty() && !retagged {
+            if !set.is_empty() && !retagged && !self.kind.about().forgets_tags {
                 self.kind.retag(&self.run.aws, &live, &set, &[]).await?;
                 retagged = true;
             }

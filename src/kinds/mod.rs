@@ -44,6 +44,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route_table::RouteTable,
     &security_group::SecurityGroup,
     &key_pair::KeyPair,
+    &task_definition::TaskDefinition,
+    &task::Task,
 ];
 
 /// The kind of this name.
@@ -146,6 +148,8 @@ pub struct About {
     pub unmanaged: &'static [&'static str],
     /// Whether AWS refuses to delete it while something refers to it, so that what refers to it goes first.
     pub held_by_users: bool,
+    /// Whether AWS forgets the tags of an object before its declaration goes, so that they are never compared.
+    pub forgets_tags: bool,
     /// Kinds that must be read before this one.
     pub read_after: &'static [&'static str],
     /// The operations that it calls, which are also the IAM actions that it needs, but for `permissions`.
@@ -167,6 +171,7 @@ impl About {
         moving: &[],
         unmanaged: &[],
         held_by_users: false,
+        forgets_tags: false,
         read_after: &[],
         calls: &[],
         permissions: &[],

@@ -80,7 +80,9 @@ impl Trial {
 pub(super) fn declared(text: &str) -> Desired {
     let mut kinds: Vec<&str> = KINDS.iter().map(|kind| kind.about().kind).collect();
     kinds.push(STACK_KIND);
-    let text = ManifestText { path: "trial.yaml".into(), root: ".".into(), text: text.to_owned() };
+    // Beside the examples, whose `specFrom` names files there.
+    let text =
+        ManifestText { path: "examples/kinds/trial.yaml".into(), root: "examples".into(), text: text.to_owned() };
     let (documents, findings) = load_text(vec![text], &FileSystem, &kinds);
     assert!(findings.is_empty(), "{findings:#?}");
     let (desired, findings) = check(documents);
