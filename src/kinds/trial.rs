@@ -25,8 +25,7 @@ pub(super) struct Trial {
 
 impl Trial {
     pub(super) async fn new() -> Self {
-        let mut world = World::default();
-        world.pace = 0.001;
+        let world = World { pace: 0.001, ..World::default() };
         let client = SandboxClient::new(Arc::new(Sandbox::in_memory(world)));
         let http = aws_smithy_runtime_api::client::http::SharedHttpClient::new(client);
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };

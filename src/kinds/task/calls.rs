@@ -19,7 +19,12 @@ pub(super) async fn start(aws: &Aws, target: &Target<TaskSpec>) -> Result<String
     let digest = digest(spec, &definition.revision);
     let known = attempts(aws, cluster, &started_by(stack, name)).await?;
     for attempt in known.iter().rev().filter(|attempt| attempt.digest == digest) {
-        if !matches!(attempt.state(aws).await?, State::Failed(_)) {
+        let is_it = match attempt.state(aws).await? {
+            State::Runs(_) => true,
+            State::Succeeded => definition.is_begun(&key(stack, name), &digest),
+            State::Failed(_) => false,
+        };
+        if is_it {
             return Ok(id(cluster, name, &attempt.id));
         }
     }

@@ -47,6 +47,7 @@ impl Kind for Task {
             "SecurityGroup",
             "KeyPair",
             "Role",
+            "Policy",
             "InstanceProfile",
             "Cluster",
             "Instance",

@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::Task;
-use super::attempts::{State, attempts, is_stopped};
+use super::attempts::{Attempt, State, attempts, is_stopped};
 use super::marker::{Marker, digest, key, names, started_by};
 use super::spec::TaskSpec;
 use crate::address::Address;
@@ -47,6 +47,11 @@ impl Definition {
         let found = of.next()?;
         let arn = found.attributes.get("arn")?.clone();
         Some(Self { arn, revision: reference.to_owned(), tags: found.tags.clone() })
+    }
+
+    /// Whether a run of this content was begun and not recorded as done.
+    pub(super) fn is_begun(&self, key: &str, digest: &str) -> bool {
+        Marker::of(&self.tags, key).is_some_and(|marker| !marker.is_done && marker.digest == digest)
     }
 
     /// What was read may come from the tagging service, which lags.
@@ -112,12 +117,12 @@ async fn survey(aws: &Aws, scope: &Scope<'_>, wanted: &Wanted) -> Result<Option<
     if let Some(attempt) = attempts.iter().rev().find(|attempt| attempt.digest == task.digest) {
         match attempt.state(aws).await? {
             State::Runs(why) => return Ok(Some(task.found(&attempt.id, Readiness::Pending(why)))),
-            State::Succeeded => {
+            State::Succeeded if task.definition.is_begun(&task.key(), &task.digest) => {
                 let why = "it ran, which has to be recorded yet".to_owned();
                 return Ok(Some(task.found(&attempt.id, Readiness::Pending(why))));
             }
-            // What failed has to run again.
-            State::Failed(_) => {}
+            // What failed has to run again, and what ran in a life that was ended does not count.
+            State::Failed(_) | State::Succeeded => {}
         }
     }
     let has_other = task.marker().is_some_and(|marker| marker.is_done);
@@ -168,21 +173,26 @@ async fn settle(aws: &Aws, scope: &Scope<'_>, id: &str) -> Result<Option<Found<T
     let digest = digest(&spec, &definition.revision);
     let task = Declared { stack, address: &wanted.address, spec, definition, digest };
     let own = own_attempts(aws, &wanted.address);
-    let same = || attempts.iter().rev().filter(|attempt| attempt.digest == task.digest);
-    let attempt =
-        same().find(|attempt| attempt.id.starts_with(&own)).or_else(|| same().find(|attempt| attempt.id == attempt_id));
-    let has_run = task.has_run();
-    let mut found = match attempt {
-        Some(attempt) => match attempt.state(aws).await? {
-            State::Runs(why) => task.found(attempt_id, Readiness::Pending(why)),
-            State::Failed(why) => task.found(attempt_id, Readiness::Failed(why)),
-            State::Succeeded if has_run => task.found(attempt_id, Readiness::Ready),
-            State::Succeeded => task.unrecorded(attempt_id, true),
-        },
-        None if has_run => task.found(attempt_id, Readiness::Ready),
+    let (has_run, is_begun) = (task.has_run(), task.definition.is_begun(&task.key(), &task.digest));
+    let is_own = attempt_id.starts_with(&own);
+    // What this run has started under another id, which is that of what is updated.
+    let counts = |attempt: &&Attempt| match is_own {
+        true => attempt.id == attempt_id,
+        false => attempt.id == attempt_id || attempt.id.starts_with(&own),
+    };
+    let attempt = attempts.iter().rev().filter(|attempt| attempt.digest == task.digest).find(counts);
+    let state = match attempt {
+        Some(attempt) => Some(attempt.state(aws).await?),
+        None => None,
+    };
+    let mut found = match state {
+        Some(State::Runs(why)) => task.found(attempt_id, Readiness::Pending(why)),
+        Some(State::Failed(why)) => task.found(attempt_id, Readiness::Failed(why)),
+        _ if has_run => task.found(attempt_id, Readiness::Ready),
+        Some(State::Succeeded) if is_begun => task.unrecorded(attempt_id, true),
         // What this run has just started is not visible yet.
-        None if attempt_id.starts_with(&own) => return Ok(None),
-        None => task.unrecorded(attempt_id, false),
+        None if is_own => return Ok(None),
+        Some(State::Succeeded) | None => task.unrecorded(attempt_id, false),
     };
     id.clone_into(&mut found.id);
     Ok(Some(found))
@@ -193,8 +203,12 @@ impl Declared<'_> {
         cluster(&self.spec)
     }
 
+    fn key(&self) -> String {
+        key(self.stack, &self.address.name)
+    }
+
     fn marker(&self) -> Option<Marker> {
-        Marker::of(&self.definition.tags, &key(self.stack, &self.address.name))
+        Marker::of(&self.definition.tags, &self.key())
     }
 
     fn has_run(&self) -> bool {

@@ -296,9 +296,9 @@ mod tests {
     fn what_is_fine_has_no_finding() {
         assert_eq!(changed(json!({}), json!({})), [""; 0]);
         let samples = [
-            include_str!("../../../tests/task-definitions/ec2-bridge.json"),
+            include_str!("../../../tests/task-definitions/ec2-gpu-volumes.json"),
             include_str!("../../../tests/task-definitions/external.json"),
-            include_str!("../../../tests/task-definitions/fargate-windows.json"),
+            include_str!("../../../tests/task-definitions/fargate-firelens.json"),
         ];
         for text in samples {
             let mut spec: Value = serde_json::from_str(text).unwrap();

@@ -85,9 +85,13 @@ async fn a_change_registers_a_revision_and_keeps_the_old() {
     // Tags alone need no revision.
     trial.converge(&till(&format!("tags: {{owner: x}}, {changed}"))).await;
     assert_eq!(active(&trial, "till").await, ["till:1", "till:2"]);
-    let before = trial.aws.counts();
+    let calls = |trial: &Trial| -> u64 {
+        let counts = trial.aws.counts();
+        counts.iter().filter(|(name, _)| name.starts_with("ecs:") || name.starts_with("tag:")).map(|(_, n)| n).sum()
+    };
+    let before = calls(&trial);
     trial.plan(&till(&changed)).await;
-    assert_eq!(trial.aws.counts().values().sum::<u64>() - before.values().sum::<u64>(), 2);
+    assert_eq!(calls(&trial) - before, 2);
     trial.destroy(&till(&changed)).await;
     assert_eq!(active(&trial, "till").await, [""; 0]);
 }
@@ -185,13 +189,16 @@ async fn the_example_converges_and_goes() {
 #[tokio::test]
 async fn what_describe_answers_can_be_pasted() {
     let mut trial = Trial::new().await;
-    for sample in ["ec2-bridge", "ec2-gpu-volumes", "external", "fargate-firelens", "fargate-windows"] {
+    for sample in ["ec2-bridge", "ec2-gpu-volumes", "external", "fargate-firelens"] {
         let path = format!("{}/tests/task-definitions/{sample}.json", env!("CARGO_MANIFEST_DIR"));
         let mut spec: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         super::TaskDefinitionSpec::accept(&mut spec);
         // Elastic Inference is gone, and AWS refuses it.
         spec.as_object_mut().unwrap().shift_remove("inferenceAccelerators");
         spec["family"] = sample.into();
+        if spec.get("executionRoleArn").is_none() {
+            spec["executionRoleArn"] = "pull".into();
+        }
         let document = serde_json::json!({
             "apiVersion": "farpost/v1", "kind": "TaskDefinition", "metadata": {"name": "pasted"}, "spec": spec,
         });
