@@ -1,4 +1,6 @@
 //! The one integration-test binary: a module a folder.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 mod contract;
 mod support;
