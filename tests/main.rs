@@ -1,5 +1,7 @@
 //! The one integration-test binary: a module a folder.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 mod commands;
 mod contract;
 mod reference;

@@ -6,7 +6,8 @@ use crate::support::command::{STACK, Tree};
 fn refused(files: &[(&str, &str)], words: &[&str]) {
     let tree = Tree::new(files);
     tree.run(&["lint", "manifests"]).ends_with(1).complains(words);
-    let planned = tree.run(&["plan", "manifests", "--endpoint-url", "http://127.0.0.1:9"]).ends_with(1).complains(words);
+    let planned =
+        tree.run(&["plan", "manifests", "--endpoint-url", "http://127.0.0.1:9"]).ends_with(1).complains(words);
     assert!(!planned.stderr.contains("sts:"), "AWS was called:\n{}", planned.stderr);
 }
 
@@ -104,7 +105,10 @@ fn two_manifests_of_one_object() {
 #[test]
 fn no_stack_two_stacks_nothing_at_all() {
     refused(&[("vpc.yaml", &vpc("cidrBlock: 10.0.0.0/16"))], &["no Stack is declared"]);
-    refused(&[("a.yaml", STACK), ("b.yaml", &STACK.replace("test", "other"))], &["a second Stack", "the first is here"]);
+    refused(
+        &[("a.yaml", STACK), ("b.yaml", &STACK.replace("test", "other"))],
+        &["a second Stack", "the first is here"],
+    );
     refused(&[("notes.txt", "")], &["manifests"]);
     Tree::new(&[]).run(&["lint", "nowhere"]).ends_with(1).complains(&["nowhere"]);
 }
@@ -141,7 +145,10 @@ fn a_directory_named_as_a_manifest_is_read_as_a_directory() {
 #[test]
 fn findings_as_json_have_places() {
     let text = vpc("cidrBlok: 10.0.0.0/16");
-    let found = Tree::new(&[("stack.yaml", STACK), ("vpc.yaml", &text)]).run(&["lint", "manifests", "-o", "json"]).ends_with(1).json();
+    let found = Tree::new(&[("stack.yaml", STACK), ("vpc.yaml", &text)])
+        .run(&["lint", "manifests", "-o", "json"])
+        .ends_with(1)
+        .json();
     let unknown = found["findings"].as_array().unwrap().iter().find(|one| one["code"] == "unknown-field").unwrap();
     assert_eq!((&unknown["line"], &unknown["column"]), (&5.into(), &3.into()));
     assert_eq!(unknown["file"], "manifests/vpc.yaml");

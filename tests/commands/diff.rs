@@ -26,8 +26,15 @@ fn changes_against_a_revision() {
     tree.write("vpc.yaml", &VPC.replace("10.0.0.0/16", "10.1.0.0/16, enableDnsHostnames: true"));
     tree.write("more.yaml", &VPC.replace("edge", "second"));
     let ran = tree.run(&["diff", "manifests", "--base", "main", "--detailed-exitcode"]).ends_with(2);
-    ran.prints(&["± Vpc/edge", "cidrBlock: 10.0.0.0/16 → 10.1.0.0/16", "enableDnsHostnames: false → true", "+ Vpc/second"]);
-    tree.run(&["diff", "manifests", "--base", "main", "-o", "markdown"]).ends_with(0).prints(&["| `Vpc/second` | added |"]);
+    ran.prints(&[
+        "± Vpc/edge",
+        "cidrBlock: 10.0.0.0/16 → 10.1.0.0/16",
+        "enableDnsHostnames: false → true",
+        "+ Vpc/second",
+    ]);
+    tree.run(&["diff", "manifests", "--base", "main", "-o", "markdown"])
+        .ends_with(0)
+        .prints(&["| `Vpc/second` | added |"]);
     tree.remove("more.yaml");
     tree.remove("vpc.yaml");
     tree.run(&["diff", "manifests", "--base", "main", "-o", "json"]).ends_with(0).prints(&["\"removed\""]);

@@ -3,7 +3,9 @@
 use crate::support::command::{STACK, Tree};
 
 fn vpc(name: &str, rest: &str) -> String {
-    format!("apiVersion: farpost/v1\nkind: Vpc\nmetadata: {{name: {name}}}\nspec: {{cidrBlock: 10.0.0.0/16}}\n{rest}---\n")
+    format!(
+        "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {{name: {name}}}\nspec: {{cidrBlock: 10.0.0.0/16}}\n{rest}---\n"
+    )
 }
 
 #[test]
@@ -37,7 +39,11 @@ fn retain_keeps_the_object() {
     let tree = Tree::new(&[("stack.yaml", STACK), ("vpcs.yaml", &vpc("a", "lifecycle: {onDelete: retain}\n"))]);
     tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(0);
     tree.write("vpcs.yaml", &vpc("b", ""));
-    tree.in_sandbox(&["plan", "manifests"]).ends_with(0).prints(&["Vpc/a", "stays, because its lifecycle says so", "1 to create"]);
+    tree.in_sandbox(&["plan", "manifests"]).ends_with(0).prints(&[
+        "Vpc/a",
+        "stays, because its lifecycle says so",
+        "1 to create",
+    ]);
 }
 
 #[test]
@@ -56,7 +62,11 @@ fn many_deletions_need_a_word() {
     let tree = Tree::new(&[("stack.yaml", STACK), ("vpcs.yaml", &all)]);
     tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(0);
     tree.write("vpcs.yaml", &vpc("v0", ""));
-    tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(3).complains(&["max-deletes", "7 of 8", "--max-deletes 7"]);
+    tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(3).complains(&[
+        "max-deletes",
+        "7 of 8",
+        "--max-deletes 7",
+    ]);
     tree.in_sandbox(&["apply", "manifests", "--yes", "--max-deletes", "7"]).ends_with(0);
 }
 

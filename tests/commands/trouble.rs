@@ -34,7 +34,11 @@ fn with_keys(tree: &Tree, arguments: &[&str]) -> crate::support::command::Ran {
 
 #[test]
 fn no_credentials() {
-    tree().run(&["plan", "manifests"]).ends_with(1).complains(&["no usable AWS credentials", "--sandbox", "Nothing was changed"]);
+    tree().run(&["plan", "manifests"]).ends_with(1).complains(&[
+        "no usable AWS credentials",
+        "--sandbox",
+        "Nothing was changed",
+    ]);
 }
 
 #[test]
