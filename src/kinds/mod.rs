@@ -378,5 +378,5 @@ impl Findings {
 
 /// Whether the text holds a reference that is not resolved yet.
 pub fn is_open(text: &str) -> bool {
-    text.contains("${")
+    crate::manifest::references::contains(text)
 }

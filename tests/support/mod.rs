@@ -1,3 +1,3 @@
 //! What the tests share.
 
-pub mod python;
+pub(crate) mod python;
