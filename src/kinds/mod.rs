@@ -146,6 +146,8 @@ pub struct About {
     pub unmanaged: &'static [&'static str],
     /// Whether AWS refuses to delete it while something refers to it, so that what refers to it goes first.
     pub held_by_users: bool,
+    /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
+    pub lets_go_of: &'static [&'static str],
     /// Kinds that must be read before this one.
     pub read_after: &'static [&'static str],
     /// The operations that it calls, which are also the IAM actions that it needs, but for `permissions`.
@@ -167,6 +169,7 @@ impl About {
         moving: &[],
         unmanaged: &[],
         held_by_users: false,
+        lets_go_of: &[],
         read_after: &[],
         calls: &[],
         permissions: &[],
