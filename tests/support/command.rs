@@ -33,6 +33,7 @@ impl Tree {
     /// A tree with a copy of an example directory.
     pub(crate) fn of_example(name: &str) -> Self {
         let tree = Self::new(&[]);
+        std::fs::create_dir_all(tree.path("")).unwrap();
         for entry in std::fs::read_dir(example(name)).unwrap() {
             let path = entry.unwrap().path();
             std::fs::copy(&path, tree.path(path.file_name().unwrap().to_str().unwrap())).unwrap();
