@@ -5,6 +5,10 @@
 //! `docs/adding-a-kind.md` walks through one.
 
 mod erased;
+mod iam;
+pub mod instance_profile;
+pub mod policy;
+pub mod role;
 pub mod subnet;
 mod tags;
 pub mod vpc;
@@ -24,7 +28,7 @@ use crate::aws::{Aws, Fault};
 use crate::observed::{Shared, Survey};
 
 /// Every kind, in the order in which a person would meet them.
-pub static KINDS: &[&dyn AnyKind] = &[&vpc::Vpc, &subnet::Subnet];
+pub static KINDS: &[&dyn AnyKind] = &[&vpc::Vpc, &subnet::Subnet, &role::Role, &instance_profile::InstanceProfile];
 
 /// The kind of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn AnyKind> {
