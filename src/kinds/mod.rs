@@ -6,6 +6,7 @@
 
 mod erased;
 mod iam;
+pub mod instance;
 pub mod instance_profile;
 pub mod policy;
 pub mod role;
@@ -28,7 +29,8 @@ use crate::aws::{Aws, Fault};
 use crate::observed::{Shared, Survey};
 
 /// Every kind, in the order in which a person would meet them.
-pub static KINDS: &[&dyn AnyKind] = &[&vpc::Vpc, &subnet::Subnet, &role::Role, &instance_profile::InstanceProfile];
+pub static KINDS: &[&dyn AnyKind] =
+    &[&vpc::Vpc, &subnet::Subnet, &role::Role, &instance_profile::InstanceProfile, &instance::Instance];
 
 /// The kind of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn AnyKind> {

@@ -36,7 +36,17 @@ pub fn diff(about: &About, desired: &Value, live: &Value, ignored: &[String]) ->
 }
 
 /// Members that name an object among its siblings, the first that all of them have.
-const NAMES: &[&str] = &["name", "key", "policyName", "destinationCidrBlock", "sourceVolume", "containerPort", "type"];
+const NAMES: &[&str] = &[
+    "name",
+    "key",
+    "policyName",
+    "destinationCidrBlock",
+    "sourceVolume",
+    "containerPort",
+    "deviceName",
+    "Sid",
+    "type",
+];
 
 struct Walk<'a> {
     about: &'a About,
