@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::manifest::Reference;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The address of a declared object: `Subnet/floor`.
@@ -21,6 +22,12 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+impl From<&Reference> for Address {
+    fn from(reference: &Reference) -> Self {
+        Self::new(&reference.kind, &reference.name)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{Event, Run, send};
+use crate::address::Address;
 use crate::aws::{Cause, Fault};
 use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
 use crate::manifest::substitute;
@@ -181,7 +182,7 @@ impl Object<'_> {
             let known = self.run.known();
             substitute(&desired, &|reference| {
                 let attribute = reference.attribute.as_deref()?;
-                known.get(&reference.address())?.get(attribute).cloned().map(Value::String)
+                known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
             })
         };
         let full = self.kind.normalise(&spec, place).map_err(|error| Stopped::Because(error, None))?;

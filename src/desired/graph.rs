@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Resource;
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
+use crate::manifest::references::occurrences;
 
 /// Adds the needs of run time and returns the addresses in an order in which everything comes after what it needs.
 pub(super) fn order(resources: &mut BTreeMap<Address, Resource>, findings: &mut Vec<Diagnostic>) -> Vec<Address> {
@@ -58,7 +59,13 @@ fn circle(resources: &BTreeMap<Address, Resource>, members: &[Address]) -> Diagn
     let mut finding = Diagnostic::error("cycle", format!("these need each other in a circle: {}", shown.join(" → ")));
     let mut labels = path.windows(2).filter_map(|pair| {
         let document = &resources.get(&pair[0])?.document;
-        Some(document.reference_label(&pair[1], &format!("{} needs {}", pair[0], pair[1])))
+        let occurrences = occurrences(&document.spec, "/spec").0;
+        let to_next = occurrences.into_iter().find(|one| Address::from(&one.reference) == pair[1]);
+        let label = match to_next {
+            Some(one) => document.source.within(&one.pointer, one.range),
+            None => document.source.label("/metadata/name"),
+        };
+        Some(label.saying(format!("{} needs {}", pair[0], pair[1])))
     });
     finding.primary = labels.next();
     finding.related.extend(labels);

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Desired, Resource, positions_of};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
-use crate::kinds::{About, Place, by_name, is_open};
-use crate::manifest::{references, suggestion};
+use crate::kinds::{About, by_name, is_open};
+use crate::manifest::references::{occurrences, references, whole};
+use crate::manifest::suggest::closest;
 
 /// What can be referred to, by address: the kind's facts and, for literals, the names in AWS that are certain.
 struct Targets {
@@ -62,28 +63,25 @@ fn typed_positions(resource: &mut Resource, targets: &Targets, findings: &mut Ve
     for position in positions_of(resource.kind) {
         let Some(about) = by_name(&position.kind).map(|kind| kind.about()) else { continue };
         position.visit(&mut resource.spec, |pointer, text| {
-            let label = |text: &str| document.label(&format!("/spec{pointer}"), text);
-            if let [(_, _, reference)] = &references(&serde_json::Value::String(text.clone())).0[..]
-                && *text == reference.to_string()
-            {
+            let label = || document.source.label(&format!("/spec{pointer}"));
+            if let Some(reference) = whole(text) {
                 if reference.kind == position.kind {
                     let attribute = reference.attribute.clone().unwrap_or_else(|| position.attribute.clone());
                     *text = format!("${{{}.{}.{attribute}}}", reference.kind, reference.name);
                 } else {
                     let message =
                         format!("{address}: this takes a {}, and {reference} is a {}", position.kind, reference.kind);
-                    findings.push(Diagnostic::error("reference-kind", message).at(label("")));
+                    findings.push(Diagnostic::error("reference-kind", message).at(label()));
                 }
                 return;
             }
             if is_open(text) {
                 return;
             }
-            let whole = text.clone();
-            if let Some(target) = targets.named(&position.kind, &whole) {
+            if let Some(target) = targets.named(&position.kind, text) {
                 *text = format!("${{{}.{}.{}}}", target.kind, target.name, position.attribute);
-            } else if let Some(finding) = unresolvable(&whole, about, targets) {
-                findings.push(finding.at(label("")));
+            } else if let Some(finding) = unresolvable(text, about, targets) {
+                findings.push(finding.at(label()));
             }
         });
     }
@@ -93,7 +91,7 @@ fn typed_positions(resource: &mut Resource, targets: &Targets, findings: &mut Ve
 fn unresolvable(text: &str, about: &About, targets: &Targets) -> Option<Diagnostic> {
     let kind = about.kind;
     let names = targets.names_of(kind);
-    let near = suggestion(text, &names);
+    let near = closest(text, names.iter().copied());
     if let Some(prefix) = about.id_prefix {
         if text.starts_with(prefix) {
             return None;
@@ -111,55 +109,46 @@ fn unresolvable(text: &str, about: &About, targets: &Targets) -> Option<Diagnost
 
 /// References anywhere in a text.
 fn free_references(resource: &mut Resource, targets: &Targets, findings: &mut Vec<Diagnostic>) {
-    let (found, malformed) = references(&resource.spec);
-    for (pointer, message) in malformed {
-        let label = resource.document.label(&format!("/spec{pointer}"), "");
-        findings.push(Diagnostic::error("reference-syntax", format!("{}: {message}", resource.address)).at(label));
-    }
-    let mut whole: BTreeMap<String, String> = BTreeMap::new();
-    for (pointer, _, reference) in found {
-        let finding = |code, message| {
-            Diagnostic::error(code, format!("{}: {message}", resource.address))
-                .at(resource.document.label(&format!("/spec{pointer}"), ""))
-        };
-        let target = reference.address();
-        let Some(kind) = by_name(&reference.kind) else {
-            let kinds: Vec<&str> = crate::kinds::KINDS.iter().map(|kind| kind.about().kind).collect();
-            let mut wrong = finding("reference-kind", format!("{reference} names no kind: `{}`", reference.kind));
-            wrong.help =
-                suggestion(&reference.kind, &kinds).map(|near| format!("did you mean ${{{near}.{}}}?", reference.name));
-            findings.push(wrong);
-            continue;
+    let kinds: Vec<&str> = crate::kinds::KINDS.iter().map(|kind| kind.about().kind).collect();
+    // As written, for what is malformed; the spec itself has been written in full where a field takes references.
+    findings.extend(references(&resource.document, &kinds).1);
+    let mut in_full: BTreeMap<String, String> = BTreeMap::new();
+    for occurrence in occurrences(&resource.spec, "/spec").0 {
+        let reference = occurrence.reference;
+        let Some(kind) = by_name(&reference.kind) else { continue };
+        let target = Address::from(&reference);
+        let finding = |code, message: String| {
+            let label = resource.document.source.within(&occurrence.pointer, occurrence.range.clone());
+            Diagnostic::error(code, format!("{}: {message}", resource.address)).at(label)
         };
         if !targets.addresses.contains(&target) {
             let mut wrong = finding("reference-target", format!("{reference} is not declared"));
-            let names = targets.names_of(&reference.kind);
-            wrong.help =
-                suggestion(&reference.name, &names).map(|near| format!("did you mean ${{{}.{near}}}?", reference.kind));
+            let near = closest(&reference.name, targets.names_of(&reference.kind));
+            wrong.help = near.map(|near| format!("did you mean ${{{}.{near}}}?", reference.kind));
             findings.push(wrong);
             continue;
         }
         let attributes: Vec<&str> = kind.about().attributes.iter().map(|(name, _)| *name).collect();
         match &reference.attribute {
             Some(attribute) if !attributes.contains(&attribute.as_str()) => {
-                let mut wrong =
-                    finding("reference-attribute", format!("a {} has no attribute `{attribute}`", reference.kind));
-                wrong.help = Some(format!("it has {}", attributes.join(", ")));
-                findings.push(wrong);
+                let message = format!("a {} has no attribute `{attribute}`", reference.kind);
+                findings
+                    .push(finding("reference-attribute", message).help(format!("it has {}", attributes.join(", "))));
             }
             Some(_) => {}
             None => {
                 let attribute = attributes.first().unwrap_or(&"id");
-                whole.insert(reference.to_string(), format!("${{{}.{}.{attribute}}}", reference.kind, reference.name));
+                let full = format!("${{{}.{}.{attribute}}}", reference.kind, reference.name);
+                in_full.insert(reference.to_string(), full);
             }
         }
-        if target != resource.address {
-            resource.needs.insert(target);
-        } else {
+        if target == resource.address {
             findings.push(finding("cycle", format!("{reference} refers to itself")));
+        } else {
+            resource.needs.insert(target);
         }
     }
-    for (short, full) in whole {
+    for (short, full) in in_full {
         write_in_full(&mut resource.spec, &short, &full);
     }
 }
@@ -176,15 +165,14 @@ fn write_in_full(value: &mut serde_json::Value, short: &str, full: &str) {
 }
 
 /// Two declarations of one object in AWS.
-pub(super) fn keys(desired: &Desired, place: &Place, findings: &mut Vec<Diagnostic>) {
-    let _ = place;
+pub(super) fn keys(desired: &Desired, findings: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<(String, String), Address> = BTreeMap::new();
     for (kind, wanted) in desired.wanted() {
         for one in wanted {
             let Some(key) = one.key else { continue };
             let Some(first) = seen.insert((kind.clone(), key.clone()), one.address.clone()) else { continue };
             let label = |address: &Address, text: &str| {
-                desired.get(address).map(|resource| resource.document.label("/metadata/name", text))
+                desired.get(address).map(|resource| resource.document.source.label("/metadata/name").saying(text))
             };
             let message = format!("{first} and {} are one object in AWS: {kind} {key}", one.address);
             let mut finding =

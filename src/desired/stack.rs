@@ -66,7 +66,7 @@ pub(super) fn find(documents: &[Document], findings: &mut Vec<Diagnostic>) -> Op
         [first, ref others @ ..] => {
             for other in others {
                 let message = format!("a second Stack, {}: a command works on one stack", other.name);
-                let mut finding = Diagnostic::error("two-stacks", message).at(other.label("/metadata/name", ""));
+                let mut finding = Diagnostic::error("two-stacks", message).at(other.source.label("/metadata/name"));
                 finding.related.push(label(first, "the first is here"));
                 findings.push(finding.help("run the command on one of the directories"));
             }
@@ -76,17 +76,17 @@ pub(super) fn find(documents: &[Document], findings: &mut Vec<Diagnostic>) -> Op
 }
 
 fn label(document: &Document, text: &str) -> Label {
-    document.label("/metadata/name", text)
+    document.source.label("/metadata/name").saying(text)
 }
 
 fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
-    let wrong = check_spec(document, &SpecSchema::new(&stack_schema()));
+    let wrong = SpecSchema::new(stack_schema()).map(|schema| check_spec(document, &schema)).unwrap_or_default();
     let is_wrong = wrong.iter().any(|finding| finding.severity == Severity::Error);
     findings.extend(wrong);
-    if is_wrong {
+    if is_wrong || !document.intact {
         return None;
     }
     let StackSpec { account, region, tags } = serde_json::from_value(document.spec.clone()).ok()?;
-    let tags = tags.unwrap_or_default().into_iter().collect();
+    let tags = tags.unwrap_or_default().0.into_iter().collect();
     Some(Stack { name: document.name.clone(), account, region, tags })
 }

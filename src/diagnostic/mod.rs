@@ -148,6 +148,11 @@ impl Label {
         self
     }
 
+    /// The text it covers.
+    pub fn written(&self) -> &str {
+        self.file.text().get(self.span.clone()).unwrap_or_default()
+    }
+
     /// Where it starts.
     pub fn start(&self) -> Position {
         self.file.position(self.span.start)

@@ -4,14 +4,19 @@
 //! (the calls). Live state has the type of the manifest, so comparing, showing and adopting are written once.
 //! `docs/adding-a-kind.md` walks through one.
 
+pub mod cluster;
 mod erased;
 mod iam;
 pub mod instance;
 pub mod instance_profile;
 pub mod policy;
 pub mod role;
+mod mirror;
+pub mod service;
 pub mod subnet;
 mod tags;
+pub mod task;
+pub mod task_definition;
 pub mod vpc;
 
 use std::collections::BTreeMap;

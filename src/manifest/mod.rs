@@ -1,65 +1,141 @@
-//! temporary stub
-use crate::address::Address;
-use crate::diagnostic::{Diagnostic, Label};
+//! Manifests: files → documents, with file, line and column for every field.
+//!
+//! [`load`] never fails; it returns what could be read and findings for the rest. What a spec may
+//! hold is checked by [`schema`], references in it are found by [`references`].
+
+mod envelope;
+pub mod references;
+pub mod schema;
+pub mod source;
+pub mod suggest;
+pub mod tree;
+pub mod walk;
+pub mod yaml;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
 use serde_json::Value;
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Delete {
-    #[default]
-    Delete,
-    Retain,
+
+use crate::diagnostic::{self, Diagnostic, Label, SourceFile, quote};
+
+pub use envelope::API_VERSION;
+pub use references::{Reference, substitute};
+pub use schema::{SpecSchema, check_spec};
+pub use source::Source;
+pub use tree::{FileSystem, Lookup, Tree};
+
+/// One resource as declared.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// One of the known kinds.
+    pub kind: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// What `apiVersion` says.
+    pub api_version: String,
+    /// The spec without null members. References are not resolved.
+    pub spec: Value,
+    /// False: the spec could not be read and is empty here; there is a finding that says why. The
+    /// document still counts as declared.
+    pub intact: bool,
+    /// How changes to it are handled.
+    pub lifecycle: Lifecycle,
+    /// Where everything was written.
+    pub source: Source,
 }
-#[derive(Debug, Clone, Default)]
+
+/// The `lifecycle` member of a manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Lifecycle {
+    /// A plan that would delete or replace it stops.
     pub prevent_destroy: bool,
-    pub on_delete: Delete,
+    /// What happens when it is no longer declared.
+    pub on_delete: OnDelete,
+    /// Paths of fields in which differences are left alone.
     pub ignore_changes: Vec<String>,
 }
-#[derive(Debug)]
-pub struct Document {
-    pub kind: String,
-    pub name: String,
-    pub spec: Value,
-    pub lifecycle: Lifecycle,
+
+/// What happens to a resource that is no longer declared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnDelete {
+    /// It is deleted.
+    #[default]
+    Delete,
+    /// It is left as it is and no longer managed.
+    Retain,
 }
-impl Document {
-    pub fn label(&self, _pointer: &str, _text: &str) -> Label {
-        unimplemented!()
+
+/// A manifest file that was read.
+#[derive(Clone, Debug)]
+pub struct ManifestText {
+    /// As the user would write it.
+    pub path: PathBuf,
+    /// The directory that `specFrom` may not leave; a prefix of `path`.
+    pub root: PathBuf,
+    /// Its text, without a byte-order mark.
+    pub text: String,
+}
+
+/// Reads the manifests in files and directories (`-` is standard input). Findings are sorted.
+pub fn load(paths: &[PathBuf], kinds: &[&str]) -> (Vec<Document>, Vec<Diagnostic>) {
+    let (texts, mut findings) = walk::read(paths, &mut std::io::stdin());
+    let (documents, more) = load_text(texts, &FileSystem, kinds);
+    findings.extend(more);
+    diagnostic::sort(&mut findings);
+    (documents, findings)
+}
+
+/// The same for texts that were read elsewhere, such as from a git revision; `tree` is where
+/// `specFrom` is looked up. Findings are sorted.
+pub fn load_text(texts: Vec<ManifestText>, tree: &dyn Tree, kinds: &[&str]) -> (Vec<Document>, Vec<Diagnostic>) {
+    let mut documents = Vec::new();
+    let mut findings = Vec::new();
+    for ManifestText { path, root, text } in texts {
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        };
+        let file = SourceFile::new(walk::shown(&path), text);
+        let (nodes, errors) = yaml::parse(&file);
+        if nodes.is_empty() && errors.is_empty() {
+            findings.push(
+                Diagnostic::warning("empty-manifest", "nothing is declared in this file").at(Label::new(&file, 0..0)),
+            );
+        }
+        findings.extend(errors);
+        let context = envelope::Context { file: &file, path: &path, root: &root, tree, kinds };
+        for node in nodes {
+            documents.extend(context.read(node, &mut findings));
+        }
     }
-    pub fn reference_label(&self, _to: &Address, _text: &str) -> Label {
-        unimplemented!()
+    findings.extend(duplicates(&documents));
+    diagnostic::sort(&mut findings);
+    (documents, findings)
+}
+
+fn duplicates(documents: &[Document]) -> Vec<Diagnostic> {
+    let mut first: HashMap<(&str, &str), &Document> = HashMap::with_capacity(documents.len());
+    let mut findings = Vec::new();
+    for document in documents {
+        let key = (document.kind.as_str(), document.name.as_str());
+        if let Some(earlier) = first.get(&key) {
+            let name = quote(&format!("{}/{}", document.kind, document.name));
+            findings.push(
+                Diagnostic::error("duplicate-resource", format!("{name} is declared twice"))
+                    .at(document.source.label("/metadata/name").saying("declared again here"))
+                    .related(earlier.source.label("/metadata/name").saying("first declared here"))
+                    .help("rename or remove one of the two"),
+            );
+        } else {
+            first.insert(key, document);
+        }
     }
+    findings
 }
-pub struct SpecSchema;
-impl SpecSchema {
-    pub fn new(_: &Value) -> Self {
-        Self
-    }
-}
-pub fn check_spec(_: &Document, _: &SpecSchema) -> Vec<Diagnostic> {
-    vec![]
-}
-#[derive(Debug, Clone)]
-pub struct Reference {
-    pub kind: String,
-    pub name: String,
-    pub attribute: Option<String>,
-}
-impl Reference {
-    pub fn address(&self) -> Address {
-        Address::new(&self.kind, &self.name)
-    }
-}
-impl std::fmt::Display for Reference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.kind)
-    }
-}
-pub fn substitute(v: &Value, _: &dyn Fn(&Reference) -> Option<Value>) -> Value {
-    v.clone()
-}
-pub fn references(_: &Value) -> (Vec<(String, std::ops::Range<usize>, Reference)>, Vec<(String, String)>) {
-    (vec![], vec![])
-}
-pub fn suggestion<'a>(_: &str, _: &[&'a str]) -> Option<&'a str> {
-    None
-}
+
+#[cfg(test)]
+mod tests;

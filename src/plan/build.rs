@@ -73,7 +73,9 @@ impl Planner<'_> {
             }
         }
         self.prune(&mut draft);
-        draft.changes.sort_by(|a, b| a.address.cmp(&b.address));
+        // In the order of the kinds, which is roughly the order of the work.
+        let place = |kind: &str| KINDS.iter().position(|one| one.about().kind == kind);
+        draft.changes.sort_by_cached_key(|change| (place(&change.address.kind), change.address.clone()));
         draft
     }
 
@@ -81,7 +83,7 @@ impl Planner<'_> {
         let (address, kind) = (&resource.address, resource.kind);
         let spec = substitute(&resource.spec, &|reference| {
             let attribute = reference.attribute.as_deref()?;
-            draft.known.get(&reference.address())?.get(attribute).cloned().map(Value::String)
+            draft.known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
         });
         // The documents were checked, so this can fail only where a reference put something unfit into a field.
         let full = kind.normalise(&spec, &self.place).unwrap_or_else(|_| spec.clone());
@@ -101,7 +103,7 @@ impl Planner<'_> {
         match self.find(address, key.as_deref()) {
             Err(refusal) => draft.refusals.push(refusal),
             Ok(None) => {
-                change.fields = diff(kind.about(), &full, &Value::Object(serde_json::Map::new()), &[]);
+                change.fields = diff(kind.about(), &spec, &Value::Object(serde_json::Map::new()), &[]);
                 change.fields.iter_mut().for_each(|field| field.forces_replacement = false);
                 draft.known.insert(address.clone(), foretold);
                 draft.changes.push(change);

@@ -22,7 +22,7 @@ pub mod world;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -39,6 +39,7 @@ pub struct Sandbox {
     state: Mutex<State>,
     store: Option<Store>,
     calls: Mutex<BTreeMap<String, u64>>,
+    record: Option<Mutex<File>>,
 }
 
 /// Why a sandbox could not be opened.
@@ -55,7 +56,7 @@ pub enum OpenError {
 impl Sandbox {
     /// A sandbox that lives as long as the value does.
     pub fn in_memory(world: World) -> Self {
-        Self { state: Mutex::new(State::new(world)), store: None, calls: Mutex::default() }
+        Self { state: Mutex::new(State::new(world)), store: None, calls: Mutex::default(), record: None }
     }
 
     /// A sandbox kept in a file, which is created from `world` when it does not exist. A file that exists keeps
@@ -63,7 +64,7 @@ impl Sandbox {
     pub fn open(path: &Path, world: World) -> Result<Self, OpenError> {
         let (store, kept) = Store::open(path)?;
         let state = kept.unwrap_or_else(|| State::new(world));
-        Ok(Self { state: Mutex::new(state), store: Some(store), calls: Mutex::default() })
+        Ok(Self { state: Mutex::new(state), store: Some(store), calls: Mutex::default(), record: None })
     }
 
     /// Answers one AWS request. Never fails: whatever is wrong becomes the error answer that AWS would give.
@@ -74,10 +75,38 @@ impl Sandbox {
             Err((service, error)) => return wire::encode_error(service, &error),
         };
         *self.lock_calls().entry(format!("{}:{}", call.service.name(), call.operation)).or_default() += 1;
+        if let Some(record) = &self.record {
+            let line = serde_json::json!({
+                "service": call.service.name(),
+                "operation": call.operation,
+                "body": String::from_utf8_lossy(request.body()),
+            });
+            let mut file = record.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            writeln!(file, "{line}").ok();
+        }
         match self.perform(&call) {
             Ok(output) => wire::encode(&call, &output),
             Err(error) => wire::encode_error(call.service, &error),
         }
+    }
+
+    /// Writes every request that is understood to a file, a JSON object a line.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn record(&mut self, path: &Path) -> io::Result<()> {
+        self.record = Some(Mutex::new(File::create(path)?));
+        Ok(())
+    }
+
+    /// The region that it is.
+    pub fn region(&self) -> String {
+        self.lock_state().world.region.clone()
+    }
+
+    /// The account that it is.
+    pub fn account(&self) -> String {
+        self.lock_state().world.account.clone()
     }
 
     /// How often each operation was asked for since this value was made, by `service:Operation`.
@@ -87,7 +116,7 @@ impl Sandbox {
 
     fn perform(&self, call: &Call) -> Result<serde_json::Value, AwsError> {
         let operation = operation(call).ok_or_else(|| AwsError::unknown_operation(call))?;
-        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.lock_state();
         if call.region != state.world.region && !call.service.is_global() {
             return Err(AwsError::new(
                 400,
@@ -105,6 +134,10 @@ impl Sandbox {
             })?;
         }
         output
+    }
+
+    fn lock_state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn lock_calls(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u64>> {

@@ -1,6 +1,7 @@
 //! What exists before anyone calls: account, region, zones, Outposts, images, parameters.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -55,38 +56,43 @@ pub struct Image {
 }
 
 impl Default for World {
-    /// One Outpost with room for a handful of instances, and the ECS-optimized images.
+    /// The account and region of AWS's own examples.
     fn default() -> Self {
-        let ecs_image = |id: &str, name: &str, architecture: &str| Image {
+        Self::at("123456789012", "us-west-2")
+    }
+}
+
+impl World {
+    /// An account in a region with one Outpost, room for a handful of instances, and the ECS-optimized images.
+    pub fn at(account: &str, region: &str) -> Self {
+        let image = |id: &str, name: &str, architecture: &str, ecs_agent: Option<&str>| Image {
             id: id.into(),
             name: name.into(),
             architecture: architecture.into(),
-            ecs_agent: Some("1.102.0".into()),
+            ecs_agent: ecs_agent.map(str::to_owned),
         };
+        let short = short_region(region);
         let zone =
-            |letter: &str, number: u32| Zone { name: format!("us-west-2{letter}"), id: format!("usw2-az{number}") };
+            |letter: &str, number: u32| Zone { name: format!("{region}{letter}"), id: format!("{short}-az{number}") };
         let recommended = |family: &str| format!("/aws/service/ecs/optimized-ami/{family}/recommended/image_id");
+        let agent = Some("1.102.0");
+        let partition = crate::aws::partition(region);
         Self {
-            account: "123456789012".into(),
-            region: "us-west-2".into(),
+            account: account.into(),
+            region: region.into(),
             pace: 0.02,
             // The letters of an account map to ids in an order of the account's own.
             availability_zones: vec![zone("a", 2), zone("b", 1), zone("c", 3), zone("d", 4)],
             outposts: vec![Outpost {
-                arn: "arn:aws:outposts:us-west-2:123456789012:outpost/op-0123456789abcdef0".into(),
-                availability_zone_id: "usw2-az1".into(),
+                arn: format!("arn:{partition}:outposts:{region}:{account}:outpost/op-0123456789abcdef0"),
+                availability_zone_id: format!("{short}-az1"),
                 slots: BTreeMap::from([("c5.large".into(), 4), ("m5.xlarge".into(), 2)]),
             }],
             images: vec![
-                ecs_image("ami-0a1ec5f00d2023001", "al2023-ami-ecs-hvm-2023.0.20261101-kernel-6.1-x86_64", "x86_64"),
-                ecs_image("ami-0a1ec5f00d2023002", "al2023-ami-ecs-hvm-2023.0.20261101-kernel-6.1-arm64", "arm64"),
-                ecs_image("ami-0a1ec5f00d0002001", "amzn2-ami-ecs-hvm-2.0.20261101-x86_64-ebs", "x86_64"),
-                Image {
-                    id: "ami-0b0a7f00d0000001a".into(),
-                    name: "al2023-ami-2023.9.20261101.0-kernel-6.1-x86_64".into(),
-                    architecture: "x86_64".into(),
-                    ecs_agent: None,
-                },
+                image("ami-0a1ec5f00d2023001", "al2023-ami-ecs-hvm-2023.0.20261101-kernel-6.1-x86_64", "x86_64", agent),
+                image("ami-0a1ec5f00d2023002", "al2023-ami-ecs-hvm-2023.0.20261101-kernel-6.1-arm64", "arm64", agent),
+                image("ami-0a1ec5f00d0002001", "amzn2-ami-ecs-hvm-2.0.20261101-x86_64-ebs", "x86_64", agent),
+                image("ami-0b0a7f00d0000001a", "al2023-ami-2023.9.20261101.0-kernel-6.1-x86_64", "x86_64", None),
             ],
             parameters: BTreeMap::from([
                 (recommended("amazon-linux-2023"), "ami-0a1ec5f00d2023001".into()),
@@ -98,5 +104,43 @@ impl Default for World {
                 ),
             ]),
         }
+    }
+
+    /// Reads a world from YAML; what it leaves out is as in the default world.
+    ///
+    /// # Errors
+    /// The file cannot be read, or does not describe a world; the message says where.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        serde_saphyr::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+/// `us-west-2` is `usw2` in the ids of zones.
+fn short_region(region: &str) -> String {
+    let mut parts = region.split('-');
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        short.push_str(match part {
+            "northeast" => "ne",
+            "northwest" => "nw",
+            "southeast" => "se",
+            "southwest" => "sw",
+            part if part.bytes().all(|byte| byte.is_ascii_digit()) => part,
+            part => part.get(..1).unwrap_or_default(),
+        });
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zone_ids_begin_with_the_short_region() {
+        assert_eq!(short_region("us-west-2"), "usw2");
+        assert_eq!(short_region("ap-southeast-2"), "apse2");
+        assert_eq!(short_region("us-gov-west-1"), "usgw1");
     }
 }

@@ -1,0 +1,174 @@
+//! `farpost apply`
+
+use std::io::{BufRead, IsTerminal};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{Reading, show};
+use super::session::{Manifests, connect, make_plan};
+use super::{Failure, Global, LogFormat, Output, print, talk};
+use crate::apply::{Outcome, apply as carry_out};
+use crate::aws::Aws;
+use crate::desired::Desired;
+use crate::plan::{Goal, Guards, Plan};
+use crate::report::progress::{Telling, tell};
+use crate::report::{self, count, style};
+
+/// Make AWS what the manifests say
+///
+/// Plans, asks, carries the plan out and plans again to prove that nothing is left to do.
+#[derive(Debug, clap::Args)]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    manifests: Manifests,
+    #[command(flatten)]
+    reading: Reading,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failure> {
+    let desired = args.manifests.load(global)?;
+    let aws = connect(global, &desired.stack).await?;
+    let (guards, deep) = (args.reading.guards(), args.reading.deep);
+    let plan = make_plan(&aws, &desired, Goal::Converge, guards, deep).await?;
+    run(global, &aws, &desired, plan, Goal::Converge, args.yes).await
+}
+
+/// Shows a plan, asks, carries it out and proves that it worked.
+pub(super) async fn run(
+    global: &Global,
+    aws: &Arc<Aws>,
+    desired: &Desired,
+    plan: Plan,
+    goal: Goal,
+    yes: bool,
+) -> Result<ExitCode, Failure> {
+    if !plan.refusals.is_empty() {
+        show(global, &plan);
+        return Ok(Failure::REFUSED.into());
+    }
+    if global.output != Output::Json {
+        show(global, &plan);
+    }
+    if plan.steps.is_empty() {
+        finish(global, &plan, &Outcome::default(), Some(&plan));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !yes && !confirmed(&plan)? {
+        return Err(Failure::wrong("not confirmed; nothing was changed"));
+    }
+    let stop = CancellationToken::new();
+    let listener = tokio::spawn(stop_on_signal(stop.clone()));
+    let outcome = carry_out_telling(global, aws, plan.clone(), stop).await;
+    listener.abort();
+    let left = if outcome.is_complete() {
+        Some(make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false).await?)
+    } else {
+        None
+    };
+    finish(global, &plan, &outcome, left.as_ref());
+    let is_done = left.is_some_and(|left| left.is_empty());
+    Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Carries a plan out and tells its events as they come.
+pub(super) async fn carry_out_telling(global: &Global, aws: &Arc<Aws>, plan: Plan, stop: CancellationToken) -> Outcome {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let telling = match global.log_format {
+        LogFormat::Json => Telling::Json,
+        LogFormat::Text if std::io::stderr().is_terminal() => Telling::Terminal,
+        LogFormat::Text => Telling::Lines,
+    };
+    let teller = tokio::spawn(tell(telling, receiver));
+    let outcome = carry_out(Arc::clone(aws), plan, sender, stop).await;
+    teller.await.ok();
+    outcome
+}
+
+fn confirmed(plan: &Plan) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::because("there is nobody to ask: standard input is not a terminal", "pass --yes"));
+    }
+    let stack = &plan.place.stack;
+    talk(&format!("Apply this to {stack} in account {}? Type the stack's name to go on: ", plan.place.account));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::wrong(error.to_string()))?;
+    Ok(answer.trim() == stack)
+}
+
+/// The first Ctrl-C or SIGTERM stops what is not started; the second ends the process.
+pub(super) async fn stop_on_signal(stop: CancellationToken) {
+    let mut first = true;
+    loop {
+        signal().await;
+        if !first {
+            std::process::exit(130);
+        }
+        first = false;
+        talk("\nstopping: calls in flight end, nothing new is started; once more to stop at once\n");
+        stop.cancel();
+    }
+}
+
+async fn signal() {
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        tokio::signal::ctrl_c().await.ok();
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// What was done, what failed and why, and whether planning again finds nothing left.
+fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) {
+    let is_converged = left.is_some_and(Plan::is_empty);
+    if global.output == Output::Json {
+        print(&super::json(&json!({
+            "formatVersion": crate::plan::FORMAT_VERSION,
+            "plan": plan,
+            "outcome": outcome,
+            "converged": is_converged,
+            "left": left.filter(|left| !left.is_empty()).map(|left| left.pending().collect::<Vec<_>>()),
+        })));
+        return;
+    }
+    if plan.steps.is_empty() {
+        return;
+    }
+    let mut text = format!("\n{} done", count(outcome.done.len(), "step"));
+    for (number, what) in [(outcome.failed.len(), "failed"), (outcome.skipped.len(), "not done")] {
+        if number > 0 {
+            text.push_str(&format!(", {number} {what}"));
+        }
+    }
+    text.push_str(".\n");
+    if outcome.interrupted {
+        text.push_str("Interrupted. Run the same command again to go on; nothing is lost.\n");
+    }
+    for failure in &outcome.failed {
+        let head = style::paint(style::ERROR, "failed:");
+        text.push_str(&format!("{head} {}: {}\n", failure.address, failure.message));
+        if let Some(hint) = &failure.hint {
+            text.push_str(&format!("  {} {hint}\n", style::paint(style::HINT, "help:")));
+        }
+    }
+    match left {
+        Some(left) if left.is_empty() => {
+            text.push_str(&style::paint(style::CREATE, "Converged: planning again finds nothing to do.\n"))
+        }
+        Some(left) => {
+            text.push_str(&style::paint(style::ERROR, "Not converged: planning again still finds this.\n"));
+            text.push_str(&report::plan::text(left));
+        }
+        None => {}
+    }
+    print(&text);
+}

@@ -1,0 +1,108 @@
+//! Why a command failed, how that is told, and the code it exits with.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Global, LogFormat, Output, print, talk};
+use crate::aws::{Cause, Fault};
+use crate::diagnostic::{self, Diagnostic};
+use crate::plan::Refusal;
+use crate::report::style;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The manifests are wrong.
+    Findings(Vec<Diagnostic>),
+    /// Calls to AWS failed; nothing was changed.
+    Faults(Vec<Fault>),
+    /// A guard stands in the way; nothing was changed.
+    Refused(Vec<Refusal>),
+    /// Something was asked that is not possible; message and help.
+    Wrong(String, Option<String>),
+    /// Everything was said already.
+    Told,
+}
+
+impl Failure {
+    pub const USAGE: u8 = 64;
+    pub const REFUSED: u8 = 3;
+    pub const CHANGES: u8 = 2;
+
+    /// A failure with nothing to advise.
+    pub fn wrong(message: impl Into<String>) -> Self {
+        Self::Wrong(message.into(), None)
+    }
+
+    /// A failure and what to do about it.
+    pub fn because(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Wrong(message.into(), Some(help.into()))
+    }
+
+    /// Tells the user and returns the code to exit with.
+    pub(super) fn report(&self, global: &Global) -> ExitCode {
+        if global.output == Output::Json {
+            print(&super::json(&self.as_json()));
+        } else if !matches!(self, Self::Findings(_)) || global.log_format == LogFormat::Text {
+            talk(&self.as_text(global));
+        }
+        match self {
+            Self::Refused(_) => Self::REFUSED.into(),
+            Self::Findings(_) | Self::Faults(_) | Self::Wrong(..) | Self::Told => ExitCode::FAILURE,
+        }
+    }
+
+    fn as_text(&self, global: &Global) -> String {
+        match self {
+            Self::Findings(findings) => findings_text(findings, global),
+            Self::Refused(refusals) => crate::report::plan::refusals(refusals),
+            Self::Faults(faults) => {
+                let mut out = String::new();
+                for fault in faults {
+                    writeln!(out, "{} {fault}", style::paint(style::ERROR, "error:")).ok();
+                    if let Some(hint) = fault.hint() {
+                        writeln!(out, "  {} {hint}", style::paint(style::HINT, "help:")).ok();
+                    }
+                }
+                if faults.iter().all(|fault| fault.cause != Cause::NoAnswer) {
+                    out.push_str("Nothing was changed.\n");
+                }
+                out
+            }
+            Self::Wrong(message, help) => {
+                let help = help.as_ref().map(|help| format!("  {} {help}\n", style::paint(style::HINT, "help:")));
+                format!("{} {message}\n{}", style::paint(style::ERROR, "error:"), help.unwrap_or_default())
+            }
+            Self::Told => String::new(),
+        }
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        match self {
+            Self::Findings(findings) => json!({"findings": diagnostic::machine::json(findings)}),
+            Self::Refused(refusals) => json!({"refusals": refusals}),
+            Self::Faults(faults) => json!({"errors": faults.iter().map(|fault| json!({
+                "operation": fault.operation, "code": fault.code, "message": fault.message, "help": fault.hint(),
+            })).collect::<Vec<_>>()}),
+            Self::Wrong(message, help) => json!({"errors": [{"message": message, "help": help}]}),
+            Self::Told => json!({}),
+        }
+    }
+}
+
+/// Findings with their places and a count.
+pub(super) fn findings_text(findings: &[Diagnostic], global: &Global) -> String {
+    if global.output == Output::Github {
+        return diagnostic::machine::github(findings);
+    }
+    // The stream takes the codes out where there is no colour.
+    diagnostic::text::render(findings, true)
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Faults(vec![fault])
+    }
+}

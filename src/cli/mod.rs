@@ -1,0 +1,209 @@
+//! One file a command, thin: read arguments, call the stages, show what came out.
+
+mod apply;
+mod completions;
+mod destroy;
+mod diff;
+mod explain;
+mod failure;
+mod graph;
+mod init;
+mod lint;
+mod plan;
+mod sandbox;
+mod schema;
+mod session;
+mod status;
+mod watch;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub use self::failure::Failure;
+
+/// Keeps Amazon ECS at the edge in the state that a git repository declares.
+///
+/// Reads YAML manifests, compares them with live AWS, shows the difference as a plan and applies it in dependency
+/// order. Live AWS is the state: there is no state file.
+#[derive(Debug, Parser)]
+#[command(name = "farpost", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, or no changes; 1 error; 2 there are changes (with --detailed-exitcode);
+3 refused by a guard; 4 something waits for a link or for capacity; 64 wrong usage.";
+
+/// Options of every command.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// How results are written to standard output
+    #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Output,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// The AWS region; must be the stack's
+    #[arg(long, global = true)]
+    pub region: Option<String>,
+    /// The profile of the AWS configuration to take credentials from
+    #[arg(long, global = true)]
+    pub profile: Option<String>,
+    /// Call this address instead of AWS's own
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Use the embedded AWS, kept in FILE, instead of an account
+    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true,
+          default_missing_value = ".farpost/sandbox.json", conflicts_with_all = ["profile", "endpoint_url"])]
+    pub sandbox: Option<PathBuf>,
+    /// How progress and logs are written to standard error
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+    /// Tell more: -v what is done, -vv every call to AWS
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    #[default]
+    Text,
+    Json,
+    /// For a comment on a pull request (plan, apply, diff)
+    Markdown,
+    /// Workflow commands, which annotate the changed lines (lint)
+    Github,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// How progress and logs are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    /// One object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(init::InitArgs),
+    Lint(lint::LintArgs),
+    Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
+    Destroy(destroy::DestroyArgs),
+    Diff(diff::DiffArgs),
+    Watch(watch::WatchArgs),
+    Status(status::StatusArgs),
+    Graph(graph::GraphArgs),
+    Explain(explain::ExplainArgs),
+    Schema(schema::SchemaArgs),
+    Sandbox(sandbox::SandboxArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the command that `arguments` ask for and returns the code to exit with.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            error.print().ok();
+            return if error.use_stderr() { Failure::USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    start_log(&cli.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            writeln!(anstream::stderr(), "error: the runtime did not start: {error}").ok();
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(dispatch(cli.global.clone(), cli.command));
+    // A blocked read of standard input must not keep the process alive.
+    runtime.shutdown_background();
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.report(&cli.global),
+    }
+}
+
+async fn dispatch(global: Global, command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Init(args) => init::init(&args),
+        Command::Lint(args) => lint::lint(&global, &args),
+        Command::Plan(args) => plan::plan(&global, &args).await,
+        Command::Apply(args) => apply::apply(&global, &args).await,
+        Command::Destroy(args) => destroy::destroy(&global, &args).await,
+        Command::Diff(args) => diff::diff(&global, &args),
+        Command::Watch(args) => watch::watch(&global, &args).await,
+        Command::Status(args) => status::status(&global, &args).await,
+        Command::Graph(args) => graph::graph(&global, &args),
+        Command::Explain(args) => explain::explain(&global, &args),
+        Command::Schema(args) => schema::schema(&args),
+        Command::Sandbox(args) => sandbox::sandbox(&args).await,
+        Command::Completions(args) => completions::completions(&args),
+    }
+}
+
+/// The command line as clap knows it, for completions and the reference page.
+pub fn command_line() -> clap::Command {
+    Cli::command()
+}
+
+fn start_log(global: &Global) {
+    let level = match global.verbose {
+        0 => "farpost=warn,error",
+        1 => "farpost=info,warn",
+        2 => "farpost=debug,aws_smithy_runtime=debug,warn",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FARPOST_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match global.log_format {
+        LogFormat::Text => log.with_target(false).with_ansi(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Writes data to standard output. A reader that went away is no error of ours.
+pub(crate) fn print(text: &str) {
+    let mut out = anstream::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+}
+
+/// Writes talk to standard error.
+pub(crate) fn talk(text: &str) {
+    let mut err = anstream::stderr();
+    err.write_all(text.as_bytes()).and_then(|()| err.flush()).ok();
+}
+
+/// A value as indented JSON with a line end.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}

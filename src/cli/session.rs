@@ -1,0 +1,130 @@
+//! What the commands that touch AWS have in common: manifests, connection, guards, plan.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use super::failure::findings_text;
+use super::{Failure, Global, Output, talk};
+use crate::aws::{Access, Aws, Patience};
+use crate::desired::{self, Desired, Stack};
+use crate::diagnostic;
+use crate::kinds::{KINDS, Purpose};
+use crate::manifest;
+use crate::observed::survey;
+use crate::plan::{Goal, Guards, Plan, Refusal, plan};
+use crate::sandbox::Sandbox;
+use crate::sandbox::client::SandboxClient;
+use crate::sandbox::world::World;
+
+/// The manifests that a command works on.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Manifests {
+    /// Files and directories with manifests
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Every kind that a document may have.
+pub fn kind_names() -> Vec<&'static str> {
+    std::iter::once(desired::STACK_KIND).chain(KINDS.iter().map(|kind| kind.about().kind)).collect()
+}
+
+impl Manifests {
+    /// Loads and checks the manifests; warnings are told, errors fail.
+    pub fn load(&self, global: &Global) -> Result<Desired, Failure> {
+        let (desired, findings) = self.check();
+        match desired {
+            Some(desired) => {
+                if !findings.is_empty() && global.output != Output::Json {
+                    talk(&findings_text(&findings, global));
+                }
+                Ok(desired)
+            }
+            None => Err(Failure::Findings(findings)),
+        }
+    }
+
+    /// Loads and checks the manifests.
+    pub fn check(&self) -> (Option<Desired>, Vec<diagnostic::Diagnostic>) {
+        let (documents, mut findings) = manifest::load(&self.paths, &kind_names());
+        let is_broken = diagnostic::has_errors(&findings);
+        let (desired, more) = desired::check(documents);
+        // What could not be read may hold the missing Stack or the target of a reference: then those say nothing new.
+        let is_echo =
+            |finding: &diagnostic::Diagnostic| matches!(finding.code, "no-stack" | "reference-target" | "unresolvable");
+        findings.extend(more.into_iter().filter(|finding| !(is_broken && is_echo(finding))));
+        diagnostic::sort(&mut findings);
+        (desired.filter(|_| !is_broken), findings)
+    }
+}
+
+/// Connects to AWS or to the sandbox and refuses any account or region but the stack's.
+pub async fn connect(global: &Global, stack: &Stack) -> Result<Arc<Aws>, Failure> {
+    let aws = connect_anywhere(global, stack).await?;
+    let mut refusals = Vec::new();
+    let mut refuse = |what: &str, wanted: &str, found: &str, help: &str| {
+        if wanted != found {
+            refusals.push(Refusal {
+                address: None,
+                code: format!("wrong-{what}"),
+                message: format!(
+                    "the stack {} belongs to {what} {wanted}; the credentials are for {found}",
+                    stack.name
+                ),
+                help: help.to_owned(),
+            });
+        }
+    };
+    refuse("account", &stack.account, &aws.account, "use --profile or other credentials, or mend the Stack document");
+    refuse("region", &stack.region, &aws.region, "pass the stack's region with --region, or leave it out");
+    if refusals.is_empty() { Ok(Arc::new(aws)) } else { Err(Failure::Refused(refusals)) }
+}
+
+async fn connect_anywhere(global: &Global, stack: &Stack) -> Result<Aws, Failure> {
+    let mut access = Access {
+        region: global.region.clone(),
+        profile: global.profile.clone(),
+        endpoint_url: global.endpoint_url.clone(),
+    };
+    let Some(file) = &global.sandbox else {
+        // The stack says where it lives; only what the user asks for by name overrides that, and is then refused.
+        access.region.get_or_insert_with(|| stack.region.clone());
+        return Ok(Aws::connect(&access, None, Patience::AWS).await?);
+    };
+    let world = World::at(&stack.account, &stack.region);
+    let sandbox = Sandbox::open(file, world).map_err(|error| Failure::wrong(chain(&error)))?;
+    access.region.get_or_insert_with(|| sandbox.region());
+    let http = SharedHttpClient::new(SandboxClient::new(Arc::new(sandbox)));
+    Ok(Aws::connect(&access, Some(http), Patience::SANDBOX).await?)
+}
+
+/// An error with its causes on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
+}
+
+/// Reads AWS and plans.
+pub async fn make_plan(aws: &Aws, desired: &Desired, goal: Goal, guards: Guards, deep: bool) -> Result<Plan, Failure> {
+    let purpose = if deep { Purpose::Deep } else { Purpose::Survey };
+    let survey = survey(aws, &desired.place(), &desired.wanted(), purpose).await.map_err(Failure::Faults)?;
+    Ok(plan(desired, &survey, goal, guards, aws.counts()))
+}
+
+/// Account and region of a sandbox file that exists.
+pub fn sandbox_place(file: &std::path::Path) -> Result<(String, String), Failure> {
+    if !file.exists() {
+        let message = format!("there is no sandbox in {}", file.display());
+        return Err(Failure::because(message, "it is made by the first `farpost apply PATH --sandbox`"));
+    }
+    let sandbox = Sandbox::open(file, World::default()).map_err(|error| Failure::wrong(chain(&error)))?;
+    Ok((sandbox.account(), sandbox.region()))
+}

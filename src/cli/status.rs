@@ -1,0 +1,79 @@
+//! `farpost status`
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::session::{Manifests, connect};
+use super::{Failure, Global, Output, print};
+use crate::kinds::{KINDS, Owner, Purpose, Readiness, Scope};
+use crate::observed::{Shared, survey};
+use crate::report::style;
+
+/// Show what exists and whether it is ready
+///
+/// Looks at each object in full, as the waits of apply do.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    manifests: Manifests,
+}
+
+pub(super) async fn status(global: &Global, args: &StatusArgs) -> Result<ExitCode, Failure> {
+    let desired = args.manifests.load(global)?;
+    let aws = connect(global, &desired.stack).await?;
+    let place = desired.place();
+    let wanted = desired.wanted();
+    let survey = survey(&aws, &place, &wanted, Purpose::Survey).await.map_err(Failure::Faults)?;
+    let shared = Shared::default();
+    let mut rows = Vec::new();
+    for kind in KINDS {
+        let name = kind.about().kind;
+        for found in survey.of(name) {
+            let Owner::Us(address) = found.owner(&place.stack) else { continue };
+            let scope = Scope {
+                place: &place,
+                wanted: wanted.get(name).map_or(&[], Vec::as_slice),
+                purpose: Purpose::Settle(&found.id),
+                known: &survey,
+                shared: &shared,
+            };
+            let looked = kind.read(&aws, &scope).await.map_err(Failure::from)?;
+            let readiness = looked
+                .into_iter()
+                .find(|one| one.id == found.id)
+                .map_or(Readiness::Failed("it has just gone".to_owned()), |one| one.readiness);
+            rows.push((address, found.id.clone(), readiness));
+        }
+    }
+    let missing: Vec<_> =
+        desired.in_order().filter(|resource| !rows.iter().any(|(address, ..)| *address == resource.address)).collect();
+    if global.output == Output::Json {
+        let objects: Vec<_> = rows
+            .iter()
+            .map(|(address, id, readiness)| json!({"address": address, "id": id, "readiness": readiness}))
+            .chain(
+                missing.iter().map(|resource| json!({"address": resource.address, "id": null, "readiness": "missing"})),
+            )
+            .collect();
+        print(&super::json(&json!({"place": place, "objects": objects})));
+    } else {
+        let width = rows.iter().map(|(address, ..)| address.to_string().len()).max().unwrap_or(0);
+        let mut text = String::new();
+        for (address, id, readiness) in &rows {
+            let state = match readiness {
+                Readiness::Ready => style::paint(style::CREATE, "ready"),
+                Readiness::Pending(why) => style::paint(style::UPDATE, &format!("pending: {why}")),
+                Readiness::Failed(why) => style::paint(style::ERROR, &format!("failed: {why}")),
+            };
+            writeln!(text, "{:width$}  {id}  {state}", address.to_string()).ok();
+        }
+        for resource in &missing {
+            writeln!(text, "{:width$}  {}", resource.address.to_string(), style::paint(style::DELETE, "missing")).ok();
+        }
+        print(&text);
+    }
+    let all_ready = missing.is_empty() && rows.iter().all(|(_, _, readiness)| *readiness == Readiness::Ready);
+    Ok(if all_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

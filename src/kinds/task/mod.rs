@@ -1,0 +1,2 @@
+//! The one-off task.
+pub mod spec;

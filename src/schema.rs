@@ -1,0 +1,81 @@
+//! JSON Schemas of whole documents, for editors and for `schemas/`.
+
+use serde_json::{Value, json};
+
+use crate::desired::{STACK_KIND, stack_schema};
+use crate::kinds::{AnyKind, KINDS, by_name};
+use crate::manifest::API_VERSION;
+
+/// The schema of documents of one kind.
+pub fn document(kind: &str) -> Option<Value> {
+    let mut spec = if kind == STACK_KIND { stack_schema() } else { by_name(kind)?.schema() };
+    let definitions = spec.as_object_mut().and_then(|members| {
+        members.shift_remove("$schema");
+        members.shift_remove("$defs")
+    });
+    let mut schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": kind,
+        "type": "object",
+        "properties": {
+            "apiVersion": {"const": API_VERSION},
+            "kind": {"const": kind},
+            "metadata": {
+                "type": "object",
+                "properties": {"name": {
+                    "type": "string",
+                    "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$",
+                    "description": "The name in references: ${Kind.name}."
+                }},
+                "required": ["name"],
+                "additionalProperties": false
+            },
+            "spec": spec,
+            "specFrom": {
+                "type": "string",
+                "description": "A JSON or YAML file to take the spec from, relative to the manifest and within its tree."
+            },
+            "lifecycle": {
+                "type": "object",
+                "properties": {
+                    "preventDestroy": {"type": "boolean", "description": "Refuse plans that delete or replace it."},
+                    "onDelete": {"enum": ["delete", "retain"], "description": "What happens when it is not declared any more."},
+                    "ignoreChanges": {
+                        "type": "array", "items": {"type": "string"},
+                        "description": "Paths of fields whose differences are left alone."
+                    }
+                },
+                "additionalProperties": false
+            }
+        },
+        "required": ["apiVersion", "kind", "metadata"],
+        "oneOf": [{"required": ["spec"]}, {"required": ["specFrom"]}],
+        "additionalProperties": false
+    });
+    if let (Some(definitions), Some(members)) = (definitions, schema.as_object_mut()) {
+        members.insert("$defs".to_owned(), definitions);
+    }
+    Some(schema)
+}
+
+/// The schema of a document of any kind.
+pub fn manifest() -> Value {
+    let names = std::iter::once(STACK_KIND).chain(KINDS.iter().map(|kind: &&dyn AnyKind| kind.about().kind));
+    let choices: Vec<Value> = names
+        .map(|kind| {
+            json!({
+                "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+                "then": {"$ref": format!("{kind}.json")}
+            })
+        })
+        .collect();
+    let kinds: Vec<&str> = std::iter::once(STACK_KIND).chain(KINDS.iter().map(|kind| kind.about().kind)).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "farpost manifest",
+        "type": "object",
+        "properties": {"kind": {"enum": kinds}},
+        "required": ["apiVersion", "kind", "metadata"],
+        "allOf": choices
+    })
+}
