@@ -56,7 +56,6 @@ impl Object<'_> {
 
     async fn converge(&self, live: Option<Found>) -> Result<String, Stopped> {
         let target = self.target()?;
-        let wanted = [self.wanted(&target)];
         let id = match &live {
             Some(live) => live.id.clone(),
             None => self.create(&target).await?,
@@ -66,7 +65,7 @@ impl Object<'_> {
         let mut asked: Option<Instant> = None;
         let mut look = 0;
         loop {
-            let Some(live) = self.read(&id, &wanted).await? else {
+            let Some(live) = self.read(&id).await? else {
                 self.pause(&mut look, "not visible yet").await?;
                 continue;
             };
@@ -160,7 +159,7 @@ impl Object<'_> {
                     Err(fault) => return Err(fault.into()),
                 }
             }
-            match self.read(&live.id, &[]).await? {
+            match self.read(&live.id).await? {
                 None => return Ok(live.id),
                 Some(found) => live = found,
             }
@@ -195,22 +194,29 @@ impl Object<'_> {
         })
     }
 
-    fn wanted(&self, target: &Target) -> Wanted {
-        let key = self.kind.key(&target.address.name, &target.full, &target.place);
-        Wanted { address: target.address.clone(), key, spec: target.full.clone() }
-    }
-
-    /// The object of this id. `wanted` is what it is to be, and nothing when it is to go.
-    async fn read(&self, id: &str, wanted: &[Wanted]) -> Result<Option<Found>, Stopped> {
-        let found = self.scoped(Purpose::Settle(id), wanted).await?;
+    async fn read(&self, id: &str) -> Result<Option<Found>, Stopped> {
+        // A deleted object is read without it: what it refers to may be gone, and nothing is compared.
+        let wanted = match self.step.work {
+            Work::Delete => None,
+            Work::Create | Work::Update | Work::Await => Some(self.target()?),
+        };
+        let wanted: Vec<Wanted> = wanted
+            .into_iter()
+            .map(|target| Wanted {
+                key: self.kind.key(&target.address.name, &target.full, &target.place),
+                address: target.address,
+                spec: target.full,
+            })
+            .collect();
+        let found = self.scoped(Purpose::Settle(id), &wanted).await?;
         Ok(found.into_iter().find(|one| one.id == id))
     }
 
     /// The object by tag or key, as a survey would find it.
     async fn look(&self, target: &Target) -> Result<Option<Found>, Stopped> {
-        let wanted = self.wanted(target);
-        let key = wanted.key.clone();
-        let found = self.scoped(Purpose::Deep, &[wanted]).await?;
+        let key = self.kind.key(&target.address.name, &target.full, &target.place);
+        let wanted = [Wanted { address: target.address.clone(), key: key.clone(), spec: target.full.clone() }];
+        let found = self.scoped(Purpose::Deep, &wanted).await?;
         let is_ours = |one: &Found| one.owner(&target.place.stack) == Owner::Us(target.address.clone());
         let named = |one: &Found| key.is_some() && one.key == key;
         Ok(found.iter().find(|one| is_ours(one)).or_else(|| found.iter().find(|one| named(one))).cloned())

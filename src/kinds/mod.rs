@@ -6,17 +6,27 @@
 
 pub mod cluster;
 mod erased;
+#[cfg(test)]
+mod host_tests;
 mod iam;
 pub mod instance;
 pub mod instance_profile;
+pub mod internet_gateway;
+pub mod key_pair;
+mod mirror;
+#[cfg(test)]
+mod network_tests;
 pub mod policy;
 pub mod role;
-mod mirror;
+pub mod route_table;
+pub mod security_group;
 pub mod service;
 pub mod subnet;
 mod tags;
 pub mod task;
 pub mod task_definition;
+#[cfg(test)]
+mod trial;
 pub mod vpc;
 
 use std::collections::BTreeMap;
@@ -34,8 +44,17 @@ use crate::aws::{Aws, Fault};
 use crate::observed::{Shared, Survey};
 
 /// Every kind, in the order in which a person would meet them.
-pub static KINDS: &[&dyn AnyKind] =
-    &[&vpc::Vpc, &subnet::Subnet, &role::Role, &instance_profile::InstanceProfile, &instance::Instance];
+pub static KINDS: &[&dyn AnyKind] = &[
+    &vpc::Vpc,
+    &internet_gateway::InternetGateway,
+    &subnet::Subnet,
+    &route_table::RouteTable,
+    &security_group::SecurityGroup,
+    &key_pair::KeyPair,
+    &role::Role,
+    &instance_profile::InstanceProfile,
+    &instance::Instance,
+];
 
 /// The kind of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn AnyKind> {
@@ -267,6 +286,15 @@ pub struct Scope<'a> {
     pub known: &'a Survey,
     /// Answers that several kinds read from.
     pub shared: &'a Shared,
+}
+
+impl Scope<'_> {
+    /// The declared objects whose key nothing in `found` has: to be looked for by name, in case an object of that
+    /// name is somebody else's.
+    pub fn unseen<S>(&self, found: &[Found<S>]) -> Vec<&Wanted> {
+        let is_seen = |key: &String| found.iter().any(|one| one.key.as_ref() == Some(key));
+        self.wanted.iter().filter(|wanted| wanted.key.as_ref().is_some_and(|key| !is_seen(key))).collect()
+    }
 }
 
 /// Why something is read.

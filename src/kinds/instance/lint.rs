@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::spec::{AgentValue, BlockDevice, InstanceSpec};
 use crate::kinds::iam::{lint_name, name_of};
 use crate::kinds::{Findings, is_open};
-use crate::manifest::suggestion;
+use crate::manifest::suggest::closest;
 
 /// Bytes of user data, before base64.
 const USER_DATA_SIZE: usize = 16_384;
@@ -108,7 +108,7 @@ fn lint_setting(name: &str, value: &AgentValue, at: &str, findings: &mut Finding
     }
     if !SETTINGS.contains(&name) {
         findings.warning(at, "agent-setting", format!("the ECS agent knows no setting {name}"));
-        if let Some(near) = suggestion(name, SETTINGS) {
+        if let Some(near) = closest(name, SETTINGS.iter().copied()) {
             findings.help(format!("did you mean {near}?"));
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{PolicyDocument, STATEMENT_MEMBERS, Use, as_list};
 use crate::kinds::{Findings, is_open};
-use crate::manifest::suggestion;
+use crate::manifest::suggest::closest;
 
 impl PolicyDocument {
     /// How many characters IAM counts: all but white space.
@@ -153,8 +153,7 @@ fn lint_services(statement: &Map<String, Value>, at: &str, findings: &mut Findin
 fn unknown_members(members: &Map<String, Value>, known: &[&str], at: &str, findings: &mut Findings) {
     for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
         findings.error(at, "policy-member", format!("a policy has no member `{name}` here"));
-        let twin = known.iter().find(|member| member.eq_ignore_ascii_case(name)).copied();
-        if let Some(near) = twin.or_else(|| suggestion(name, known)) {
+        if let Some(near) = closest(name, known.iter().copied()) {
             findings.help(format!("did you mean {near}?"));
         }
     }

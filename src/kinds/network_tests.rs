@@ -1,0 +1,210 @@
+//! The kinds of EC2's network in the whole engine, against the sandbox.
+
+use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, UserIdGroupPair};
+
+use super::trial::{Trial, declared, example};
+use crate::apply::Event;
+use crate::plan::{Action, Reason};
+
+const EXAMPLES: &[&str] = &["vpc", "subnet", "internet-gateway", "route-table", "security-group", "key-pair"];
+
+#[tokio::test]
+async fn examples_converge_and_can_be_destroyed() {
+    for name in EXAMPLES {
+        let text = example(name);
+        let mut trial = Trial::new().await;
+        trial.converge(&text).await;
+        trial.destroy(&text).await;
+    }
+}
+
+#[tokio::test]
+async fn a_plan_without_changes_reads_each_kind_once() {
+    for (name, call) in [
+        ("internet-gateway", "ec2:DescribeInternetGateways"),
+        ("route-table", "ec2:DescribeRouteTables"),
+        ("security-group", "ec2:DescribeSecurityGroups"),
+        ("key-pair", "ec2:DescribeKeyPairs"),
+    ] {
+        let text = example(name);
+        let mut trial = Trial::new().await;
+        trial.converge(&text).await;
+        let count = |trial: &Trial| trial.aws.counts().get(call).copied().unwrap_or_default();
+        let before = count(&trial);
+        assert!(trial.plan(&text).await.is_empty());
+        assert_eq!(count(&trial) - before, 1, "{call}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_moves_to_another_vpc() {
+    let one = example("internet-gateway");
+    let second = "\n---\napiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: other}\nspec: {cidrBlock: 10.18.0.0/16}\n";
+    let mut trial = Trial::new().await;
+    trial.converge(&format!("{one}{second}")).await;
+    let moved = format!("{}{second}", one.replace("vpcId: ${Vpc.branch}", "vpcId: ${Vpc.other}"));
+    let plan = trial.plan(&moved).await;
+    assert_eq!(plan.count(Action::Update), 1);
+    trial.converge(&moved).await;
+    trial.destroy(&moved).await;
+}
+
+#[tokio::test]
+async fn routes_and_subnets_follow_the_manifest() {
+    let text = example("route-table");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    // Somebody adds a route and takes the subnet out.
+    let desired = declared(&text);
+    let table = trial.survey(&desired).await.of("RouteTable")[0].clone();
+    let gateway = trial.survey(&desired).await.of("InternetGateway")[0].id.clone();
+    let ec2 = trial.aws.ec2();
+    let add = ec2.create_route().route_table_id(&table.id).destination_cidr_block("8.8.8.0/24").gateway_id(gateway);
+    add.send().await.unwrap();
+    let association = table.detail[0]["id"].as_str().unwrap();
+    ec2.disassociate_route_table().association_id(association).send().await.unwrap();
+    let plan = trial.plan(&text).await;
+    let fields: Vec<&str> = plan.changes.iter().flat_map(|change| &change.fields).map(|field| &*field.path).collect();
+    assert_eq!(fields, ["routes[8.8.8.0/24]", "subnetIds[]"]);
+    trial.converge(&text).await;
+}
+
+#[tokio::test]
+async fn a_subnet_leaves_its_table_for_another() {
+    let text = example("route-table");
+    let second =
+        "\n---\napiVersion: farpost/v1\nkind: RouteTable\nmetadata: {name: second}\nspec:\n  vpcId: ${Vpc.branch}\n";
+    let mut trial = Trial::new().await;
+    trial.converge(&format!("{text}{second}")).await;
+    let without = text.replace("  subnetIds:\n    - ${Subnet.region}\n", "");
+    let moved = format!("{without}{second}  subnetIds: ['${{Subnet.region}}']\n");
+    assert_eq!(trial.plan(&moved).await.count(Action::Update), 2);
+    trial.converge(&moved).await;
+}
+
+#[tokio::test]
+async fn rules_follow_the_manifest() {
+    let text = example("security-group");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let changed = text
+        .replace("      description: tills\n", "      description: tills of the ground floor\n")
+        .replace("fromPort: 7946", "fromPort: 7947")
+        .replace("  egress: []\n", "  egress:\n    - {ipProtocol: udp, fromPort: 53, cidrIp: 10.17.0.2/32}\n");
+    let plan = trial.plan(&changed).await;
+    assert_eq!((plan.count(Action::Update), plan.pending().count()), (2, 2));
+    trial.converge(&changed).await;
+    let counts = trial.aws.counts();
+    assert_eq!(counts.get("ec2:UpdateSecurityGroupRuleDescriptionsIngress"), Some(&1));
+    trial.converge(&text).await;
+}
+
+#[tokio::test]
+async fn a_rule_from_outside_is_revoked() {
+    let text = example("security-group");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let group = trial.survey(&declared(&text)).await.of("SecurityGroup")[0].id.clone();
+    let open = IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(22)
+        .to_port(22)
+        .ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build());
+    let call = trial.aws.ec2().authorize_security_group_ingress().group_id(group).ip_permissions(open.build());
+    call.send().await.unwrap();
+    let plan = trial.plan(&text).await;
+    assert_eq!(plan.count(Action::Update), 1);
+    trial.converge(&text).await;
+}
+
+#[tokio::test]
+async fn a_new_description_makes_a_new_group_and_lets_the_old_one_go() {
+    let text = example("security-group");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let changed = text.replace("The point-of-sale application", "Tills");
+    let plan = trial.plan(&changed).await;
+    let replaced = plan.changes.iter().find(|change| change.address.name == "app").unwrap();
+    assert_eq!(replaced.reason, Reason::CannotUpdate(vec!["description".to_owned()]));
+    trial.converge(&changed).await;
+    trial.destroy(&changed).await;
+}
+
+#[tokio::test]
+async fn who_holds_a_group_is_said_and_rules_of_others_stay() {
+    let text = example("security-group");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let survey = trial.survey(&declared(&text)).await;
+    let (vpc, group) = (survey.of("Vpc")[0].id.clone(), {
+        let app = survey.of("SecurityGroup").iter().find(|one| one.attributes["name"] == "app").unwrap();
+        app.id.clone()
+    });
+    let ec2 = trial.aws.ec2().clone();
+    let other = ec2.create_security_group().group_name("foreign").description("x").vpc_id(&vpc).send().await.unwrap();
+    let other = other.group_id().unwrap().to_owned();
+    let names = IpPermission::builder()
+        .ip_protocol("-1")
+        .user_id_group_pairs(UserIdGroupPair::builder().group_id(&group).build())
+        .build();
+    let authorize = ec2.authorize_security_group_ingress().group_id(&other).ip_permissions(names.clone());
+    authorize.send().await.unwrap();
+    // It lets go after a while.
+    let later = tokio::spawn({
+        let (ec2, other) = (ec2.clone(), other.clone());
+        async move {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            ec2.revoke_security_group_ingress().group_id(&other).ip_permissions(names).send().await.unwrap();
+            ec2.delete_security_group().group_id(&other).send().await.unwrap();
+        }
+    });
+    trial.destroy(&text).await;
+    later.await.unwrap();
+    let said = trial.events.iter().any(|event| match event {
+        Event::Waiting { why, .. } => why.starts_with(&format!("held by rules of security group {other} (foreign)")),
+        _ => false,
+    });
+    assert!(said, "{:#?}", trial.events);
+}
+
+#[tokio::test]
+async fn a_group_of_that_name_which_is_not_ours_is_refused() {
+    let mut trial = Trial::new().await;
+    let text = example("security-group");
+    trial.converge(&example("vpc").replace("    Name: branch-17\n", "    Name: x\n")).await;
+    let filter = Filter::builder().name("tag:farpost/resource").values("Vpc/branch").build();
+    let vpcs = trial.aws.ec2().describe_vpcs().filters(filter).send().await.unwrap();
+    let vpc = vpcs.vpcs()[0].vpc_id().unwrap();
+    let literal = text.replace("${Vpc.branch}", vpc);
+    let call = trial.aws.ec2().create_security_group().group_name("App").description("x").vpc_id(vpc);
+    call.send().await.unwrap();
+    let plan = trial.plan(&literal).await;
+    assert_eq!(plan.refusals.iter().map(|refusal| &*refusal.code).collect::<Vec<_>>(), ["not-ours"]);
+}
+
+#[tokio::test]
+async fn a_key_pair_of_that_name_which_is_not_ours_is_refused() {
+    let trial = Trial::new().await;
+    let import = trial.aws.ec2().import_key_pair().key_name("branch-17").public_key_material(
+        aws_sdk_ec2::primitives::Blob::new(
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE04ODg4ODg4ODg4ODg4ODg4ODg4ODg4ODg4ODg4ODg4",
+        ),
+    );
+    import.send().await.unwrap();
+    let plan = trial.plan(&example("key-pair")).await;
+    assert_eq!(plan.refusals.iter().map(|refusal| &*refusal.code).collect::<Vec<_>>(), ["not-ours"]);
+}
+
+#[tokio::test]
+async fn another_key_makes_a_new_key_pair_and_another_comment_does_not() {
+    let text = example("key-pair");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    assert!(trial.plan(&text.replace(" operations\n", " dana@desk\n")).await.is_empty());
+    let other = text.replace("AAAAIE04", "AAAAIE14");
+    assert_eq!(trial.plan(&other).await.count(Action::Replace), 1);
+    trial.converge(&other).await;
+    let tagged = other.replace("spec:\n  # The", "spec:\n  tags: {owner: dana}\n  # The");
+    assert_eq!(trial.plan(&tagged).await.count(Action::Update), 1);
+    trial.converge(&tagged).await;
+}

@@ -1,0 +1,237 @@
+//! The calls that a route table needs.
+
+use aws_sdk_ec2::types::{Filter, ResourceType};
+use serde::Deserialize;
+
+use super::lower::{Association, lower};
+use super::spec::{Route, RouteTableSpec, SubnetId};
+use crate::aws::ec2::{filter, tag_specification};
+use crate::aws::{Aws, Cause, Fault, fault};
+use crate::kinds::{Changed, Found, Owner, Progress, Scope, Target};
+
+pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<RouteTableSpec>>, Fault> {
+    let tables = describe(aws, filter(scope, "route-table-id")).await?;
+    let stack = &scope.place.stack;
+    Ok(tables
+        .iter()
+        .map(|table| {
+            let found = lower(table, None);
+            let Owner::Us(address) = found.owner(stack) else { return found };
+            let declared = scope.wanted.iter().find(|wanted| wanted.address == address);
+            let declared = declared.and_then(|wanted| RouteTableSpec::deserialize(&wanted.spec).ok());
+            lower(table, declared.as_ref())
+        })
+        .collect())
+}
+
+async fn describe(aws: &Aws, filter: Filter) -> Result<Vec<aws_sdk_ec2::types::RouteTable>, Fault> {
+    let pages = aws.ec2().describe_route_tables().filters(filter).into_paginator().items().send();
+    pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeRouteTables"))
+}
+
+pub(super) async fn create(aws: &Aws, target: &Target<RouteTableSpec>) -> Result<String, Fault> {
+    let call = || {
+        aws.ec2()
+            .create_route_table()
+            .client_token(aws.token(&target.address.to_string()))
+            .vpc_id(&target.spec.vpc_id)
+            .tag_specifications(tag_specification(ResourceType::RouteTable, &target.tags))
+    };
+    let answer = aws.eventually(|| async { call().send().await.map_err(fault("ec2:CreateRouteTable")) }).await?;
+    Ok(answer.route_table().and_then(|table| table.route_table_id()).unwrap_or_default().to_owned())
+}
+
+pub(super) async fn update(
+    aws: &Aws,
+    target: &Target<RouteTableSpec>,
+    live: &Found<RouteTableSpec>,
+    _: &Changed,
+) -> Result<Progress, Fault> {
+    let id = &live.id;
+    let routes = RouteChanges::between(&target.full, &live.spec);
+    let subnets = target.full.subnet_ids.as_deref().unwrap_or_default();
+    let live_subnets = live.spec.subnet_ids.as_deref().unwrap_or_default();
+    // What is new comes first, so that no subnet is without a way for longer than it must.
+    for route in routes.create {
+        match create_route(aws, id, route).await {
+            Err(fault) if fault.code == "RouteAlreadyExists" => replace_route(aws, id, route).await?,
+            answer => answer?,
+        }
+    }
+    for route in routes.replace {
+        match replace_route(aws, id, route).await {
+            Err(fault) if fault.code == "InvalidRoute.NotFound" => create_route(aws, id, route).await?,
+            answer => answer?,
+        }
+    }
+    let new: Vec<&SubnetId> = subnets.iter().filter(|subnet| !live_subnets.contains(subnet)).collect();
+    associate(aws, id, &new).await?;
+    for route in routes.delete {
+        delete_route(aws, id, route).await?;
+    }
+    for association in associations(live) {
+        let is_gone = association.subnet.is_some_and(|subnet| !subnets.contains(&SubnetId(subnet)));
+        if is_gone {
+            disassociate(aws, &association.id).await?;
+        }
+    }
+    Ok(Progress::Done)
+}
+
+/// What has to happen to the routes.
+#[derive(Debug, PartialEq)]
+struct RouteChanges<'a> {
+    create: Vec<&'a Route>,
+    replace: Vec<&'a Route>,
+    delete: Vec<&'a Route>,
+}
+
+impl<'a> RouteChanges<'a> {
+    fn between(wanted: &'a RouteTableSpec, live: &'a RouteTableSpec) -> Self {
+        let of = |spec: &'a RouteTableSpec| -> Vec<&'a Route> { spec.routes.iter().flatten().collect() };
+        let (wanted, live) = (of(wanted), of(live));
+        let same = |among: &[&'a Route], route: &Route| {
+            among.iter().find(|one| one.destination() == route.destination()).copied()
+        };
+        Self {
+            create: wanted.iter().filter(|route| same(&live, route).is_none()).copied().collect(),
+            replace: wanted
+                .iter()
+                .filter(|route| same(&live, route).is_some_and(|live| live != **route))
+                .copied()
+                .collect(),
+            delete: live.iter().filter(|route| same(&wanted, route).is_none()).copied().collect(),
+        }
+    }
+}
+
+/// The builders of both calls have the same members and no trait in common.
+macro_rules! with_target {
+    ($call:expr, $table:expr, $route:expr) => {{
+        let (gateway, endpoint) = match &$route.gateway_id {
+            Some(id) if id.starts_with("vpce-") => (None, Some(id.clone())),
+            id => (id.clone(), None),
+        };
+        $call
+            .route_table_id($table)
+            .set_destination_cidr_block($route.destination_cidr_block.clone())
+            .set_destination_ipv6_cidr_block($route.destination_ipv6_cidr_block.clone())
+            .set_destination_prefix_list_id($route.destination_prefix_list_id.clone())
+            .set_gateway_id(gateway)
+            .set_vpc_endpoint_id(endpoint)
+            .set_nat_gateway_id($route.nat_gateway_id.clone())
+            .set_instance_id($route.instance_id.clone())
+            .set_network_interface_id($route.network_interface_id.clone())
+            .set_transit_gateway_id($route.transit_gateway_id.clone())
+            .set_local_gateway_id($route.local_gateway_id.clone())
+            .set_egress_only_internet_gateway_id($route.egress_only_internet_gateway_id.clone())
+            .set_vpc_peering_connection_id($route.vpc_peering_connection_id.clone())
+            .set_carrier_gateway_id($route.carrier_gateway_id.clone())
+            .set_core_network_arn($route.core_network_arn.clone())
+    }};
+}
+
+async fn create_route(aws: &Aws, table: &str, route: &Route) -> Result<(), Fault> {
+    let call = || with_target!(aws.ec2().create_route(), table, route);
+    aws.eventually(|| async { call().send().await.map_err(fault("ec2:CreateRoute")) }).await.map(drop)
+}
+
+async fn replace_route(aws: &Aws, table: &str, route: &Route) -> Result<(), Fault> {
+    let call = || with_target!(aws.ec2().replace_route(), table, route);
+    aws.eventually(|| async { call().send().await.map_err(fault("ec2:ReplaceRoute")) }).await.map(drop)
+}
+
+async fn delete_route(aws: &Aws, table: &str, route: &Route) -> Result<(), Fault> {
+    let call = aws
+        .ec2()
+        .delete_route()
+        .route_table_id(table)
+        .set_destination_cidr_block(route.destination_cidr_block.clone())
+        .set_destination_ipv6_cidr_block(route.destination_ipv6_cidr_block.clone())
+        .set_destination_prefix_list_id(route.destination_prefix_list_id.clone());
+    unless_gone(call.send().await.map_err(fault("ec2:DeleteRoute")))
+}
+
+/// Associates subnets, taking each over from the table that it has now without a moment in between.
+async fn associate(aws: &Aws, table: &str, subnets: &[&SubnetId]) -> Result<(), Fault> {
+    if subnets.is_empty() {
+        return Ok(());
+    }
+    let ids = subnets.iter().map(|subnet| subnet.0.clone()).collect();
+    let filter = Filter::builder().name("association.subnet-id").set_values(Some(ids)).build();
+    let elsewhere: Vec<Association> =
+        describe(aws, filter).await?.iter().flat_map(|table| associations(&lower(table, None))).collect();
+    for SubnetId(subnet) in subnets {
+        if let Some(old) = elsewhere.iter().find(|one| one.subnet.as_ref() == Some(subnet)) {
+            let call = aws.ec2().replace_route_table_association().association_id(&old.id).route_table_id(table);
+            match call.send().await.map_err(fault("ec2:ReplaceRouteTableAssociation")) {
+                // The other table has let go of it meanwhile.
+                Err(fault) if fault.code == "InvalidAssociationID.NotFound" => {}
+                answer => {
+                    answer?;
+                    continue;
+                }
+            }
+        }
+        let call = || aws.ec2().associate_route_table().subnet_id(subnet).route_table_id(table).send();
+        aws.eventually(|| async { call().await.map_err(fault("ec2:AssociateRouteTable")) }).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(aws: &Aws, live: &Found<RouteTableSpec>) -> Result<Progress, Fault> {
+    for association in associations(live) {
+        disassociate(aws, &association.id).await?;
+    }
+    let call = aws.ec2().delete_route_table().route_table_id(&live.id);
+    call.send().await.map_err(fault("ec2:DeleteRouteTable"))?;
+    Ok(Progress::Done)
+}
+
+async fn disassociate(aws: &Aws, association: &str) -> Result<(), Fault> {
+    let call = aws.ec2().disassociate_route_table().association_id(association);
+    unless_gone(call.send().await.map_err(fault("ec2:DisassociateRouteTable")))
+}
+
+fn unless_gone<T>(answer: Result<T, Fault>) -> Result<(), Fault> {
+    match answer {
+        Err(fault) if fault.cause == Cause::NotFound => Ok(()),
+        answer => answer.map(drop),
+    }
+}
+
+fn associations(found: &Found<RouteTableSpec>) -> Vec<Association> {
+    Vec::deserialize(&found.detail).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(destination: &str, gateway: &str) -> Route {
+        Route {
+            destination_cidr_block: Some(destination.to_owned()),
+            gateway_id: Some(gateway.to_owned()),
+            ..Route::default()
+        }
+    }
+
+    fn spec(routes: Vec<Route>) -> RouteTableSpec {
+        RouteTableSpec { vpc_id: "vpc-1".to_owned(), routes: Some(routes), subnet_ids: None }
+    }
+
+    #[test]
+    fn routes_are_told_apart_by_destination() {
+        let wanted =
+            spec(vec![route("0.0.0.0/0", "igw-1"), route("10.1.0.0/16", "vgw-1"), route("10.2.0.0/16", "vgw-1")]);
+        let mut dead = route("10.2.0.0/16", "vgw-1");
+        dead.state = Some("blackhole".to_owned());
+        let live = spec(vec![route("0.0.0.0/0", "igw-2"), dead, route("10.3.0.0/16", "vgw-1")]);
+        let changes = RouteChanges::between(&wanted, &live);
+        let destinations =
+            |routes: &[&Route]| -> Vec<String> { routes.iter().map(|route| route.destination().to_owned()).collect() };
+        assert_eq!(destinations(&changes.create), ["10.1.0.0/16"]);
+        assert_eq!(destinations(&changes.replace), ["0.0.0.0/0", "10.2.0.0/16"]);
+        assert_eq!(destinations(&changes.delete), ["10.3.0.0/16"]);
+    }
+}

@@ -1,0 +1,308 @@
+//! What a manifest may say of a route table.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::aws::ec2::{Family, canonical_cidr, in_camel_case, lint_block};
+use crate::kinds::{Findings, is_open};
+
+/// A route table. AWS adds the local routes by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RouteTableSpec {
+    /// The VPC. A change needs a new route table.
+    #[schemars(extend("x-ref" = "Vpc", "x-ref-attribute" = "id"))]
+    pub vpc_id: String,
+    /// Where packets go, by destination; the longest match wins. Absent: none but the local ones. A route that is
+    /// not here is deleted.
+    pub routes: Option<Vec<Route>>,
+    /// The subnets whose packets follow these routes; a subnet has one route table, and without one the VPC's main
+    /// table. Absent: none.
+    pub subnet_ids: Option<Vec<SubnetId>>,
+}
+
+/// A subnet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-ref" = "Subnet", "x-ref-attribute" = "id"))]
+#[serde(transparent)]
+pub struct SubnetId(pub String);
+
+/// One route: one destination and one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Route {
+    /// The IPv4 addresses that the route is for; 0.0.0.0/0 for everything that no other route is for.
+    pub destination_cidr_block: Option<String>,
+    /// The IPv6 addresses that the route is for.
+    pub destination_ipv6_cidr_block: Option<String>,
+    /// The prefix list that the route is for: pl-….
+    pub destination_prefix_list_id: Option<String>,
+    /// An internet gateway, a virtual private gateway (vgw-…) or a gateway load balancer's endpoint (vpce-…).
+    #[schemars(extend("x-ref" = "InternetGateway", "x-ref-attribute" = "id"))]
+    pub gateway_id: Option<String>,
+    /// A NAT gateway: nat-….
+    pub nat_gateway_id: Option<String>,
+    /// An instance that passes packets on; it needs one network interface and no source/destination check.
+    #[schemars(extend("x-ref" = "Instance", "x-ref-attribute" = "id"))]
+    pub instance_id: Option<String>,
+    /// A network interface: eni-….
+    pub network_interface_id: Option<String>,
+    /// A transit gateway: tgw-….
+    pub transit_gateway_id: Option<String>,
+    /// The local gateway of an Outpost, to the network of the building: lgw-…. Its route table must be associated
+    /// with the VPC before.
+    pub local_gateway_id: Option<String>,
+    /// An egress-only internet gateway, for IPv6: eigw-….
+    pub egress_only_internet_gateway_id: Option<String>,
+    /// A peering connection with another VPC: pcx-….
+    pub vpc_peering_connection_id: Option<String>,
+    /// A carrier gateway of a Wavelength zone: cagw-….
+    pub carrier_gateway_id: Option<String>,
+    /// The ARN of a core network.
+    pub core_network_arn: Option<String>,
+    /// `blackhole` in live state when the target is gone; a manifest cannot say it.
+    #[schemars(skip)]
+    pub state: Option<String>,
+}
+
+impl Route {
+    /// What the route is for.
+    pub(super) fn destination(&self) -> &str {
+        let all = [&self.destination_cidr_block, &self.destination_ipv6_cidr_block, &self.destination_prefix_list_id];
+        all.into_iter().flatten().next().map_or("", String::as_str)
+    }
+
+    /// The targets with their members and how their ids begin.
+    fn targets(&self) -> Vec<(&'static str, &'static [&'static str], &str)> {
+        let all: [(&str, &[&str], &Option<String>); 10] = [
+            ("gatewayId", &["igw-", "vgw-", "vpce-", "local"], &self.gateway_id),
+            ("natGatewayId", &["nat-"], &self.nat_gateway_id),
+            ("instanceId", &["i-"], &self.instance_id),
+            ("networkInterfaceId", &["eni-"], &self.network_interface_id),
+            ("transitGatewayId", &["tgw-"], &self.transit_gateway_id),
+            ("localGatewayId", &["lgw-"], &self.local_gateway_id),
+            ("egressOnlyInternetGatewayId", &["eigw-"], &self.egress_only_internet_gateway_id),
+            ("vpcPeeringConnectionId", &["pcx-"], &self.vpc_peering_connection_id),
+            ("carrierGatewayId", &["cagw-"], &self.carrier_gateway_id),
+            ("coreNetworkArn", &["arn:"], &self.core_network_arn),
+        ];
+        all.into_iter().filter_map(|(member, prefixes, value)| Some((member, prefixes, value.as_deref()?))).collect()
+    }
+
+    /// Whether it is one of those that every route table has.
+    fn is_local(&self) -> bool {
+        self.gateway_id.as_deref() == Some("local")
+    }
+}
+
+impl RouteTableSpec {
+    pub(super) fn normalise(&mut self) {
+        let routes = self.routes.get_or_insert_default();
+        routes.retain(|route| !route.is_local());
+        for route in routes.iter_mut() {
+            for block in [&mut route.destination_cidr_block, &mut route.destination_ipv6_cidr_block] {
+                *block = block.as_deref().map(canonical_cidr);
+            }
+        }
+        routes.sort();
+        let subnets = self.subnet_ids.get_or_insert_default();
+        subnets.sort();
+        subnets.dedup();
+    }
+
+    pub(super) fn lint(&self, findings: &mut Findings) {
+        let mut seen: Vec<String> = Vec::new();
+        for (index, route) in self.routes.iter().flatten().enumerate() {
+            let pointer = format!("/routes/{index}");
+            lint_route(route, &pointer, findings);
+            let destination = canonical_cidr(route.destination());
+            if seen.contains(&destination) {
+                findings.error(&pointer, "route-twice", format!("a second route for {destination}"));
+            }
+            seen.push(destination);
+        }
+        let subnets: Vec<&SubnetId> = self.subnet_ids.iter().flatten().collect();
+        for (index, subnet) in subnets.iter().enumerate() {
+            if subnets[..index].contains(subnet) {
+                findings.warning(format!("/subnetIds/{index}"), "subnet-twice", "this subnet is in the list already");
+            }
+        }
+    }
+}
+
+fn lint_route(route: &Route, pointer: &str, findings: &mut Findings) {
+    let destinations = [
+        ("destinationCidrBlock", &route.destination_cidr_block),
+        ("destinationIpv6CidrBlock", &route.destination_ipv6_cidr_block),
+        ("destinationPrefixListId", &route.destination_prefix_list_id),
+    ];
+    let given: Vec<&str> = destinations.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name).collect();
+    match given[..] {
+        [_] => {}
+        [] => {
+            findings.error(pointer, "route-destination", "the route does not say where to");
+            findings.help("add destinationCidrBlock: 0.0.0.0/0 for everything that no other route is for");
+        }
+        _ => findings.error(
+            pointer,
+            "route-destination",
+            format!("a route is for one destination, and this has {}", given.join(", ")),
+        ),
+    }
+    if let Some(block) = &route.destination_cidr_block {
+        lint_block(Family::Ipv4, block, &format!("{pointer}/destinationCidrBlock"), findings);
+    }
+    if let Some(block) = &route.destination_ipv6_cidr_block {
+        lint_block(Family::Ipv6, block, &format!("{pointer}/destinationIpv6CidrBlock"), findings);
+    }
+    let targets = route.targets();
+    match targets[..] {
+        [(member, prefixes, value)] => {
+            if !is_open(value) && !prefixes.iter().any(|prefix| value.starts_with(prefix)) {
+                let message = format!("`{value}` is nothing that {member} takes: {}…", prefixes.join("…, "));
+                findings.error(format!("{pointer}/{member}"), "route-target", message);
+            }
+        }
+        [] => {
+            findings.error(pointer, "route-target", "the route has no target");
+            findings.help("add one, as gatewayId: ${InternetGateway.NAME}");
+        }
+        _ => {
+            let members: Vec<&str> = targets.iter().map(|(member, ..)| *member).collect();
+            let message = format!("a route has one target, and this has {}", members.join(", "));
+            findings.error(pointer, "route-target", message);
+        }
+    }
+}
+
+/// Takes an answer of `aws ec2 describe-route-tables` as well.
+pub(super) fn accept(spec: &mut Value) -> Vec<String> {
+    in_camel_case(spec);
+    let Some(members) = spec.as_object_mut() else { return Vec::new() };
+    let mut dropped: Vec<String> = ["routeTableId", "ownerId", "propagatingVgws"]
+        .into_iter()
+        .filter(|name| members.shift_remove(*name).is_some())
+        .map(str::to_owned)
+        .collect();
+    if let Some(Value::Array(associations)) = members.shift_remove("associations") {
+        dropped.push("associations".to_owned());
+        let subnets: Vec<Value> = associations.iter().filter_map(|one| one.get("subnetId").cloned()).collect();
+        if !subnets.is_empty() && !members.contains_key("subnetIds") {
+            members.insert("subnetIds".to_owned(), subnets.into());
+        }
+    }
+    for route in members.get_mut("routes").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(route) = route.as_object_mut() {
+            accept_route(route, &mut dropped);
+        }
+    }
+    dropped
+}
+
+/// Drops what AWS answers of a route beside its destination and target.
+fn accept_route(route: &mut Map<String, Value>, dropped: &mut Vec<String>) {
+    let mut drop = |name: &str| {
+        let path = format!("routes[].{name}");
+        if route.shift_remove(name).is_some() && !dropped.contains(&path) {
+            dropped.push(path);
+        }
+    };
+    drop("origin");
+    drop("state");
+    if route.contains_key("instanceOwnerId") {
+        // AWS says of an instance what its interface is.
+        let mut echoes = vec!["instanceOwnerId"];
+        echoes.extend(route.contains_key("instanceId").then_some("networkInterfaceId"));
+        for name in echoes {
+            route.shift_remove(name);
+            let path = format!("routes[].{name}");
+            if !dropped.contains(&path) {
+                dropped.push(path);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec(value: Value) -> RouteTableSpec {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn codes(value: Value) -> Vec<&'static str> {
+        let mut findings = Findings::default();
+        spec(value).lint(&mut findings);
+        findings.0.iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn order_host_bits_and_local_routes_do_not_matter() {
+        let mut one = spec(json!({"vpcId": "vpc-1", "subnetIds": ["b", "a", "b"], "routes": [
+            {"destinationCidrBlock": "10.9.0.1/16", "transitGatewayId": "tgw-1"},
+            {"destinationCidrBlock": "0.0.0.0/0", "gatewayId": "igw-1"},
+            {"destinationCidrBlock": "10.0.0.0/16", "gatewayId": "local"},
+        ]}));
+        let mut other = spec(json!({"vpcId": "vpc-1", "subnetIds": ["a", "b"], "routes": [
+            {"destinationCidrBlock": "0.0.0.0/0", "gatewayId": "igw-1"},
+            {"destinationCidrBlock": "10.9.0.0/16", "transitGatewayId": "tgw-1"},
+        ]}));
+        one.normalise();
+        other.normalise();
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn a_route_has_one_destination_and_one_target() {
+        let route = |route: Value| codes(json!({"vpcId": "vpc-1", "routes": [route]}));
+        assert!(route(json!({"destinationCidrBlock": "0.0.0.0/0", "gatewayId": "${InternetGateway.a.id}"})).is_empty());
+        assert!(route(json!({"destinationCidrBlock": "0.0.0.0/0", "gatewayId": "vgw-1"})).is_empty());
+        assert_eq!(route(json!({"gatewayId": "igw-1"})), ["route-destination"]);
+        assert_eq!(route(json!({"destinationCidrBlock": "0.0.0.0/0"})), ["route-target"]);
+        assert_eq!(
+            route(json!({"destinationCidrBlock": "0.0.0.0/0", "gatewayId": "igw-1", "natGatewayId": "nat-1"})),
+            ["route-target"]
+        );
+        assert_eq!(route(json!({"destinationCidrBlock": "0.0.0.0/0", "natGatewayId": "igw-1"})), ["route-target"]);
+        assert_eq!(route(json!({"destinationCidrBlock": "10.0.0/8", "gatewayId": "igw-1"})), ["cidr"]);
+        assert_eq!(route(json!({"destinationIpv6CidrBlock": "10.0.0.0/8", "gatewayId": "igw-1"})), ["cidr"]);
+    }
+
+    #[test]
+    fn two_routes_to_one_place_are_an_error() {
+        let routes = json!([
+            {"destinationCidrBlock": "10.1.0.0/16", "gatewayId": "igw-1"},
+            {"destinationCidrBlock": "10.1.2.0/16", "gatewayId": "igw-1"},
+        ]);
+        assert_eq!(codes(json!({"vpcId": "v", "routes": routes})), ["cidr-host-bits", "route-twice"]);
+    }
+
+    #[test]
+    fn an_answer_of_the_cli_can_be_pasted() {
+        let mut pasted = json!({
+            "RouteTableId": "rtb-1", "VpcId": "vpc-1", "OwnerId": "1", "PropagatingVgws": [],
+            "Associations": [{"Main": false, "SubnetId": "subnet-1", "RouteTableAssociationId": "rtbassoc-1"}],
+            "Routes": [{"DestinationCidrBlock": "0.0.0.0/0", "InstanceId": "i-1", "InstanceOwnerId": "1",
+                "NetworkInterfaceId": "eni-1", "Origin": "CreateRoute", "State": "active"}],
+        });
+        let dropped = accept(&mut pasted);
+        assert_eq!(
+            pasted,
+            json!({"vpcId": "vpc-1", "routes": [{"destinationCidrBlock": "0.0.0.0/0", "instanceId": "i-1"}],
+                "subnetIds": ["subnet-1"]})
+        );
+        assert!(dropped.contains(&"routes[].state".to_owned()));
+    }
+
+    #[test]
+    fn a_manifest_cannot_say_the_state_of_a_route() {
+        let schema = crate::kinds::by_name("RouteTable").unwrap().schema();
+        let route = &schema["$defs"]["Route"];
+        assert_eq!(route["additionalProperties"], false);
+        assert!(route["properties"].get("state").is_none());
+    }
+}

@@ -1,0 +1,95 @@
+//! Kinds driven through the whole engine against the sandbox, for tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::{Event, Outcome, apply};
+use crate::aws::{Access, Aws, Patience};
+use crate::desired::{Desired, STACK_KIND, check};
+use crate::kinds::{KINDS, Purpose};
+use crate::manifest::{FileSystem, ManifestText, load_text};
+use crate::observed::{Survey, survey};
+use crate::plan::{Goal, Guards, Plan, plan};
+use crate::sandbox::Sandbox;
+use crate::sandbox::client::SandboxClient;
+use crate::sandbox::world::World;
+
+/// An account in a sandbox of its own.
+pub(super) struct Trial {
+    pub(super) aws: Arc<Aws>,
+    pub(super) events: Vec<Event>,
+}
+
+impl Trial {
+    pub(super) async fn new() -> Self {
+        let mut world = World::default();
+        world.pace = 0.001;
+        let client = SandboxClient::new(Arc::new(Sandbox::in_memory(world)));
+        let http = aws_smithy_runtime_api::client::http::SharedHttpClient::new(client);
+        let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };
+        let patience = Patience { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
+        let aws = Aws::connect(&access, Some(http), patience).await.unwrap();
+        Self { aws: Arc::new(aws), events: Vec::new() }
+    }
+
+    pub(super) async fn survey(&self, desired: &Desired) -> Survey {
+        survey(&self.aws, &desired.place(), &desired.wanted(), Purpose::Survey).await.unwrap()
+    }
+
+    pub(super) async fn plan(&self, text: &str) -> Plan {
+        let desired = declared(text);
+        plan(&desired, &self.survey(&desired).await, Goal::Converge, Guards::default(), self.aws.counts())
+    }
+
+    /// Applies manifests and proves that nothing is left to do afterwards.
+    pub(super) async fn converge(&mut self, text: &str) {
+        let plan = self.plan(text).await;
+        assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
+        let outcome = self.carry_out(plan).await;
+        assert!(outcome.is_complete(), "{outcome:#?}");
+        let left = self.plan(text).await;
+        assert!(left.is_empty(), "{:#?}", left.pending().collect::<Vec<_>>());
+    }
+
+    /// Deletes everything of the stack and proves that it is gone.
+    pub(super) async fn destroy(&mut self, text: &str) {
+        let nothing = Desired::nothing(declared(text).stack);
+        let survey = self.survey(&nothing).await;
+        let plan = plan(&nothing, &survey, Goal::Destroy, Guards::default(), self.aws.counts());
+        let outcome = self.carry_out(plan).await;
+        assert!(outcome.is_complete(), "{outcome:#?}");
+        let left: Vec<_> =
+            self.survey(&nothing).await.all().map(|(kind, found)| (kind.to_owned(), found.clone())).collect();
+        assert!(left.is_empty(), "{left:#?}");
+    }
+
+    pub(super) async fn carry_out(&mut self, plan: Plan) -> Outcome {
+        let (events, mut seen) = mpsc::unbounded_channel();
+        let outcome = apply(Arc::clone(&self.aws), plan, events, CancellationToken::new()).await;
+        while let Ok(event) = seen.try_recv() {
+            self.events.push(event);
+        }
+        outcome
+    }
+}
+
+/// The manifests of a text, which must be free of findings.
+pub(super) fn declared(text: &str) -> Desired {
+    let mut kinds: Vec<&str> = KINDS.iter().map(|kind| kind.about().kind).collect();
+    kinds.push(STACK_KIND);
+    let text = ManifestText { path: "trial.yaml".into(), root: ".".into(), text: text.to_owned() };
+    let (documents, findings) = load_text(vec![text], &FileSystem, &kinds);
+    assert!(findings.is_empty(), "{findings:#?}");
+    let (desired, findings) = check(documents);
+    assert!(findings.is_empty(), "{findings:#?}");
+    desired.unwrap()
+}
+
+/// An example of the repository.
+pub(super) fn example(name: &str) -> String {
+    let path = format!("{}/examples/kinds/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).unwrap()
+}
