@@ -6,11 +6,18 @@
 
 pub mod cluster;
 mod erased;
+#[cfg(test)]
+mod host_tests;
+mod iam;
+pub mod instance;
+pub mod instance_profile;
 pub mod internet_gateway;
 pub mod key_pair;
 mod mirror;
 #[cfg(test)]
 mod network_tests;
+pub mod policy;
+pub mod role;
 pub mod route_table;
 pub mod security_group;
 pub mod service;
@@ -44,6 +51,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route_table::RouteTable,
     &security_group::SecurityGroup,
     &key_pair::KeyPair,
+    &role::Role,
+    &instance_profile::InstanceProfile,
+    &instance::Instance,
 ];
 
 /// The kind of this name.
