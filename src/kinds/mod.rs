@@ -53,7 +53,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &key_pair::KeyPair,
     &role::Role,
     &instance_profile::InstanceProfile,
+    &cluster::Cluster,
     &instance::Instance,
+    &service::Service,
 ];
 
 /// The kind of this name.
@@ -341,6 +343,25 @@ impl Changed {
     /// Whether `path` or something below it differs.
     pub fn has(&self, path: &str) -> bool {
         self.0.iter().any(|changed| covers(&[path], changed))
+    }
+
+    /// The live spec with what differs as it is wanted: what nobody declared, and what is left to others, stays.
+    pub fn over<S: Serialize + DeserializeOwned>(&self, live: &S, wanted: &S) -> Result<S, serde_json::Error> {
+        let (live, wanted) = (serde_json::to_value(live)?, serde_json::to_value(wanted)?);
+        serde_json::from_value(self.merged("", Some(&live), Some(&wanted)).unwrap_or_default())
+    }
+
+    fn merged(&self, path: &str, live: Option<&Value>, wanted: Option<&Value>) -> Option<Value> {
+        if !path.is_empty() && !self.has(path) {
+            return live.cloned();
+        }
+        let (Some(Value::Object(old)), Some(Value::Object(new))) = (live, wanted) else { return wanted.cloned() };
+        let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let members = names.into_iter().filter_map(|name| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            Some((name.clone(), self.merged(&path, old.get(name), new.get(name))?))
+        });
+        Some(Value::Object(members.collect()))
     }
 }
 
