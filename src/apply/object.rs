@@ -10,7 +10,7 @@ use crate::aws::{Cause, Fault};
 use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
 use crate::manifest::substitute;
 use crate::observed::{Shared, Survey};
-use crate::plan::{Change, Step, Work, diff};
+use crate::plan::{Change, Step, Work, diff, tags};
 
 /// Why a step ended early.
 #[derive(Debug)]
@@ -73,11 +73,9 @@ impl Object<'_> {
                 .into_iter()
                 .map(|change| change.path)
                 .collect();
-            let set = target.tags.iter().filter(|(key, value)| live.tags.get(*key) != Some(value));
-            let set: std::collections::BTreeMap<String, String> =
-                set.map(|(key, value)| (key.clone(), value.clone())).collect();
-            if !set.is_empty() && !retagged {
-                self.kind.retag(&self.run.aws, &live, &set, &[]).await?;
+            let (set, gone) = tags::difference(&target.tags, &live.tags);
+            if !(set.is_empty() && gone.is_empty() || retagged) {
+                self.kind.retag(&self.run.aws, &live, &set, &gone).await?;
                 retagged = true;
             }
             if !missing.is_empty() && asked.is_none() {

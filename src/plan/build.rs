@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::order::{Needs, reversed, steps};
-use super::{Action, Change, FORMAT_VERSION, FieldChange, Note, Plan, Reason, Refusal, diff};
+use super::tags::{self, ON_DELETE_TAG};
+use super::{Action, Change, FORMAT_VERSION, Note, Plan, Reason, Refusal, diff};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::desired::{Desired, Resource};
 use crate::kinds::{Attributes, Found, KINDS, Owner, Place, Readiness, by_name};
 use crate::manifest::substitute;
 use crate::observed::Survey;
-
-/// The tag that keeps an object when its manifest goes: `retain`, or `prevent` to refuse.
-pub const ON_DELETE_TAG: &str = "farpost/on-delete";
 
 /// What the plan is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +117,7 @@ impl Planner<'_> {
                 if key.is_some() && live.key.is_some() && key != live.key && forcing.is_empty() {
                     forcing.push("name".to_owned());
                 }
-                change.fields.extend(tag_changes(&change.tags, &live.tags));
+                change.fields.extend(tags::changes(&change.tags, &live.tags));
                 (change.action, change.reason) = if !forcing.is_empty() {
                     (Action::Replace, Reason::CannotUpdate(forcing))
                 } else if let Some(gone) = held.get(address) {
@@ -332,6 +330,7 @@ impl Planner<'_> {
     fn tags(&self, resource: &Resource) -> BTreeMap<String, String> {
         let mut tags = self.desired.stack.tags.clone();
         tags.extend(resource.tags.clone());
+        tags::remember(&tags.clone(), &mut tags);
         tags.insert(crate::kinds::STACK_TAG.to_owned(), self.place.stack.clone());
         tags.insert(crate::kinds::RESOURCE_TAG.to_owned(), resource.address.to_string());
         if let Some(on_delete) = resource.on_delete() {
@@ -352,18 +351,4 @@ fn prevented(address: &Address, id: &str, what: &str) -> Refusal {
         message: format!("{id} would be {what}, and lifecycle.preventDestroy forbids it"),
         help: "take the line out of the manifest and apply that first, if this is meant".to_owned(),
     }
-}
-
-/// Tags that we name and that differ; tags of others are left alone.
-fn tag_changes(desired: &BTreeMap<String, String>, live: &BTreeMap<String, String>) -> Vec<FieldChange> {
-    desired
-        .iter()
-        .filter(|(key, value)| live.get(*key) != Some(value))
-        .map(|(key, value)| FieldChange {
-            path: format!("tags.{key}"),
-            before: live.get(key).cloned().map(Value::String),
-            after: Some(Value::String(value.clone())),
-            forces_replacement: false,
-        })
-        .collect()
 }

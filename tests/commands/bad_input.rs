@@ -43,7 +43,7 @@ fn references_to_nothing() {
     let edge = vpc("cidrBlock: 10.0.0.0/16");
     refused(
         &[("stack.yaml", STACK), ("subnet.yaml", text), ("vpc.yaml", &edge)],
-        &["${Vpc.egde} is not declared", "manifests/subnet.yaml:4:", "did you mean ${Vpc.edge}?"],
+        &["Vpc/egde is not declared", "manifests/subnet.yaml:4:", "did you mean ${Vpc.edge}?"],
     );
 }
 

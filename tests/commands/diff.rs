@@ -46,5 +46,5 @@ fn a_revision_that_is_none() {
     tree.run(&["diff", "manifests", "--base", "main"]).ends_with(1).complains(&["git"]);
     git(&tree, &["init", "-q"]);
     tree.run(&["diff", "manifests", "--base", "nowhere"]).ends_with(1).complains(&["git", "nowhere"]);
-    tree.run(&["diff", "manifests", "--base", "--output=x"]).ends_with(1).complains(&["begins with a dash"]);
+    tree.run(&["diff", "manifests", "--base=--output=x"]).ends_with(1).complains(&["begins with a dash"]);
 }

@@ -9,7 +9,6 @@ pub(crate) struct Tree {
 }
 
 /// What a run of the command said and ended with.
-#[must_use = "assert what it ended with"]
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -72,11 +71,13 @@ impl Tree {
         command
     }
 
+    #[must_use = "assert what it ended with"]
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.command(arguments).output().unwrap().into()
     }
 
     /// The same in the tree's sandbox.
+    #[must_use = "assert what it ended with"]
     pub(crate) fn in_sandbox(&self, arguments: &[&str]) -> Ran {
         let sandbox = format!("--sandbox={}", self.sandbox().display());
         self.run(&[arguments, &[sandbox.as_str()]].concat())
