@@ -62,7 +62,7 @@ impl Object<'_> {
         };
         let mut retagged = false;
         // Whether a call asked for the change already: then only reading is left, or a kind would be changed twice.
-        let mut asked: Option<Instant> = None;
+        let mut asked: Option<(Instant, Readiness)> = None;
         let mut look = 0;
         loop {
             let Some(live) = self.read(&id).await? else {
@@ -83,12 +83,18 @@ impl Object<'_> {
             if !missing.is_empty() && asked.is_none() {
                 let changed = Changed(missing);
                 match self.kind.update(&self.run.aws, &target, &live, &changed).await? {
-                    Progress::Done => asked = Some(Instant::now()),
+                    Progress::Done => asked = Some((Instant::now(), live.readiness)),
                     Progress::Waiting(why) => self.pause(&mut look, &why).await?,
                 }
                 continue;
             }
-            if let Some(moment) = asked.filter(|_| !missing.is_empty()) {
+            if let Some((moment, before)) = asked.as_ref().filter(|_| !missing.is_empty()) {
+                // It failed since, and AWS went back to what was. An old failure may only be an old answer.
+                if let Readiness::Failed(why) = &live.readiness
+                    && (live.readiness != *before || moment.elapsed() > READ_BACK)
+                {
+                    return Err(Stopped::Because(why.clone(), None));
+                }
                 if moment.elapsed() > READ_BACK {
                     let fields = missing.join(", ");
                     let message = format!("AWS accepted the change and still answers differently in {fields}");

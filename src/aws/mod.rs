@@ -5,6 +5,7 @@
 
 mod count;
 pub mod ec2;
+pub mod ecs;
 mod fault;
 
 use std::future::Future;

@@ -53,7 +53,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &key_pair::KeyPair,
     &role::Role,
     &instance_profile::InstanceProfile,
+    &cluster::Cluster,
     &instance::Instance,
+    &service::Service,
 ];
 
 /// The kind of this name.
@@ -156,6 +158,8 @@ pub struct About {
     pub unmanaged: &'static [&'static str],
     /// Whether AWS refuses to delete it while something refers to it, so that what refers to it goes first.
     pub held_by_users: bool,
+    /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
+    pub lets_go_of: &'static [&'static str],
     /// Kinds that must be read before this one.
     pub read_after: &'static [&'static str],
     /// The operations that it calls, which are also the IAM actions that it needs, but for `permissions`.
@@ -177,6 +181,7 @@ impl About {
         moving: &[],
         unmanaged: &[],
         held_by_users: false,
+        lets_go_of: &[],
         read_after: &[],
         calls: &[],
         permissions: &[],
@@ -339,6 +344,25 @@ impl Changed {
     pub fn has(&self, path: &str) -> bool {
         self.0.iter().any(|changed| covers(&[path], changed))
     }
+
+    /// The live spec with what differs as it is wanted: what nobody declared, and what is left to others, stays.
+    pub fn over<S: Serialize + DeserializeOwned>(&self, live: &S, wanted: &S) -> Result<S, serde_json::Error> {
+        let (live, wanted) = (serde_json::to_value(live)?, serde_json::to_value(wanted)?);
+        serde_json::from_value(self.merged("", Some(&live), Some(&wanted)).unwrap_or_default())
+    }
+
+    fn merged(&self, path: &str, live: Option<&Value>, wanted: Option<&Value>) -> Option<Value> {
+        if !path.is_empty() && !self.has(path) {
+            return live.cloned();
+        }
+        let (Some(Value::Object(old)), Some(Value::Object(new))) = (live, wanted) else { return wanted.cloned() };
+        let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let members = names.into_iter().filter_map(|name| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            Some((name.clone(), self.merged(&path, old.get(name), new.get(name))?))
+        });
+        Some(Value::Object(members.collect()))
+    }
 }
 
 /// Whether a step is done.
@@ -385,5 +409,5 @@ impl Findings {
 
 /// Whether the text holds a reference that is not resolved yet.
 pub fn is_open(text: &str) -> bool {
-    text.contains("${")
+    crate::manifest::references::contains(text)
 }

@@ -1,7 +1,8 @@
 //! References between resources: `${Kind.name}` and `${Kind.name.attribute}` inside any string.
 //!
 //! They are read from parsed values, never from text, so what they are replaced with can never become
-//! syntax. `$$` stands for a `$`; a `$` before anything but `{` or `$` is just itself.
+//! syntax. `$${` stands for a literal `${`. What does not begin as `${Word.` is no reference and stays as it is:
+//! `${HOME}`, `${aws:username}`.
 
 use std::fmt;
 use std::ops::Range;
@@ -60,8 +61,6 @@ pub struct Malformed {
 pub enum Problem {
     /// No `}` follows.
     Unclosed,
-    /// Nothing between the braces.
-    Empty,
     /// Not `Kind.name` or `Kind.name.attribute`.
     Form,
 }
@@ -82,9 +81,9 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     while let Some(found) = text[at..].find('$') {
         let dollar = at + found;
         let after = &text[dollar + 1..];
-        let (piece, length) = if after.starts_with('$') {
+        let (piece, length) = if after.starts_with("${") {
             (Piece::Dollar, 2)
-        } else if let Some(inside) = after.strip_prefix('{') {
+        } else if let Some(inside) = after.strip_prefix('{').filter(|inside| is_meant(inside)) {
             match inside.find(['}', '\n']).filter(|end| inside[*end..].starts_with('}')) {
                 None => (Piece::Malformed(dollar..dollar + 2, Problem::Unclosed), 2),
                 Some(end) => {
@@ -113,10 +112,14 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// Whether what follows `${` is meant as a reference: a word with a capital and a dot. Everything else is text of
+/// somebody else's: `${HOME}` of a shell, `${aws:username}` of a policy.
+fn is_meant(inside: &str) -> bool {
+    let end = inside.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(inside.len());
+    inside.starts_with(|letter: char| letter.is_ascii_uppercase()) && inside[end..].starts_with('.')
+}
+
 fn parse(inside: &str) -> Result<Reference, Problem> {
-    if inside.trim().is_empty() {
-        return Err(Problem::Empty);
-    }
     let word = |part: &str, more: &[char]| {
         part.starts_with(|c: char| c.is_ascii_alphanumeric())
             && part.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(&c))
@@ -220,7 +223,6 @@ impl Malformed {
     fn finding(&self, document: &Document) -> Diagnostic {
         let (message, help) = match self.problem {
             Problem::Unclosed => ("reference without a closing `}`", "close it, or write `$${` for a literal `${`"),
-            Problem::Empty => ("empty reference", "name a resource: `${Kind.name}`"),
             Problem::Form => (
                 "not a reference to a resource",
                 "references are `${Kind.name}` or `${Kind.name.attribute}`; write `$${` for a literal `${`",
@@ -234,8 +236,8 @@ impl Malformed {
 
 /// Replaces references that `resolve` knows. A string that is exactly one reference takes the value's
 /// type; otherwise the value's text is spliced in. A string with a reference left unresolved (or
-/// malformed) stays a template: what is unresolved stays as written, `$$` too, and a spliced `$` is
-/// doubled, so that it can be substituted again. A string without any is final, `$$` become `$`, and
+/// malformed) stays a template: what is unresolved stays as written, `$${` too, and a spliced `${` becomes
+/// `$${`, so that it can be substituted again. A string without any is final, `$${` become `${`, and
 /// must not be substituted again.
 pub fn substitute(value: &Value, resolve: &dyn Fn(&Reference) -> Option<Value>) -> Value {
     match value {
@@ -280,7 +282,7 @@ fn substitute_text(text: &str, resolve: &dyn Fn(&Reference) -> Option<Value>) ->
                     Value::String(text) => text,
                     other => other.to_string(),
                 };
-                output.push_str(&if template { spliced.replace('$', "$$") } else { spliced });
+                output.push_str(&if template { spliced.replace("${", "$${") } else { spliced });
             }
         }
     }
@@ -298,7 +300,7 @@ mod tests {
 
     #[test]
     fn references_are_found_with_pointer_and_bytes() {
-        let value = json!({"a/b": ["é ${Vpc.edge} and ${Role.task-x.arn}", 1], "c": "$${Vpc.no} $HOME $$ $"});
+        let value = json!({"a/b": ["é ${Vpc.edge} and ${Role.task-x.arn}", 1], "c": "$${Vpc.no} $HOME ${HOME} ${aws:x.y} $$ $"});
         let (found, malformed) = occurrences(&value, "/spec");
         assert_eq!(malformed, []);
         assert_eq!(
@@ -317,14 +319,23 @@ mod tests {
 
     #[test]
     fn malformed_references_are_sorted_by_cause() {
-        let value =
-            json!(["${Vpc.a", "${}", "${HOME}", "${A.b.c.d}", "${A.b c}", "${A..b}", "${VAR:-x}", "${A\n}", "${A.-b}"]);
+        let value = json!([
+            "${Vpc.a",
+            "${}",
+            "${HOME}",
+            "${A.b.c.d}",
+            "${A.b c}",
+            "${A..b}",
+            "${VAR:-x}",
+            "${A.\n}",
+            "${A.-b}"
+        ]);
         let (found, malformed) = occurrences(&value, "");
         assert_eq!(found, []);
         let problems: Vec<_> = malformed.iter().map(|bad| bad.problem).collect();
-        use Problem::{Empty, Form, Unclosed};
-        assert_eq!(problems, [Unclosed, Empty, Form, Form, Form, Form, Form, Unclosed, Form]);
-        assert_eq!(malformed[2].range, 0..7);
+        use Problem::{Form, Unclosed};
+        assert_eq!(problems, [Unclosed, Form, Form, Form, Unclosed, Form]);
+        assert_eq!(malformed[1].range, 0..10);
     }
 
     #[test]
@@ -334,10 +345,10 @@ mod tests {
             "s" => Some(json!("p$x${Vpc.n}")),
             _ => None,
         };
-        let value = json!({"a": "${Vpc.n}", "b": "x-${Vpc.n}-$$5", "c": ["${Vpc.gone}"], "d": "${Vpc.s}!"});
+        let value = json!({"a": "${Vpc.n}", "b": "x-${Vpc.n}-$${5}", "c": ["${Vpc.gone}"], "d": "${Vpc.s}!"});
         assert_eq!(
             substitute(&value, &resolve),
-            json!({"a": 3, "b": "x-3-$5", "c": ["${Vpc.gone}"], "d": "p$x${Vpc.n}!"})
+            json!({"a": 3, "b": "x-3-${5}", "c": ["${Vpc.gone}"], "d": "p$x${Vpc.n}!"})
         );
     }
 
@@ -345,9 +356,9 @@ mod tests {
     fn partly_resolved_strings_stay_templates() {
         let first = |r: &Reference| (r.name == "a").then(|| json!("${Vpc.b}$"));
         let second = |r: &Reference| (r.name == "b").then(|| json!("B"));
-        let once = substitute(&json!("${Vpc.a} ${Vpc.b} $$"), &first);
-        assert_eq!(once, json!("$${Vpc.b}$$ ${Vpc.b} $$"));
-        assert_eq!(substitute(&once, &second), json!("${Vpc.b}$ B $"));
+        let once = substitute(&json!("${Vpc.a} ${Vpc.b} $${X.y}"), &first);
+        assert_eq!(once, json!("$${Vpc.b}$ ${Vpc.b} $${X.y}"));
+        assert_eq!(substitute(&once, &second), json!("${Vpc.b}$ B ${X.y}"));
     }
 
     #[test]

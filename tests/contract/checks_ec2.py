@@ -1,5 +1,7 @@
 """EC2's network: VPCs, subnets (on an Outpost too), gateways, routes, security groups, key pairs, tags."""
 
+import base64
+
 from case import check
 
 OUTPOST = "arn:aws:outposts:us-west-2:123456789012:outpost/op-0123456789abcdef0"
@@ -533,13 +535,32 @@ def _(t):
     t.has(rules, [{"Tags": [{"Key": "a", "Value": "b"}]}])
 
 
-@check("ec2.key.create")
-def _(t):
-    got = t.ec2.create_key_pair(KeyName=t.name(), KeyType="ed25519")
+def import_key(t, **more):
+    """A public key of type ed25519; nobody has its private one."""
+    parts = b"".join(len(part).to_bytes(4, "big") + part for part in (b"ssh-ed25519", bytes(range(32))))
+    got = t.ec2.import_key_pair(KeyName=t.name(), PublicKeyMaterial=b"ssh-ed25519 " + base64.b64encode(parts) + b" me", **more)
     t.later(t.ec2.delete_key_pair, KeyName=t.name())
-    assert got["KeyPairId"].startswith("key-") and "PRIVATE KEY" in got["KeyMaterial"], got["KeyPairId"]
+    return got
+
+
+@check("ec2.key.import")
+def _(t):
+    got = import_key(t, TagSpecifications=tags("key-pair", a="b"))
+    t.has(got, {"KeyName": t.name(), "Tags": [{"Key": "a", "Value": "b"}]})
+    assert got["KeyPairId"].startswith("key-"), got["KeyPairId"]
     found = t.ec2.describe_key_pairs(KeyNames=[t.name()])["KeyPairs"]
     t.has(found, [{"KeyName": t.name(), "KeyType": "ed25519", "KeyPairId": got["KeyPairId"]}])
+
+
+@check("ec2.key.name-taken")
+def _(t):
+    import_key(t)
+    t.fails("InvalidKeyPair.Duplicate", import_key, status=400, t=t)
+
+
+@check("ec2.key.malformed")
+def _(t):
+    t.fails("InvalidKey.Format", t.ec2.import_key_pair, KeyName=t.name(), PublicKeyMaterial=b"no key")
 
 
 @check("ec2.key.missing")

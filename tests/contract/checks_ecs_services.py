@@ -58,9 +58,15 @@ def _(t):
     t.has(got["deployments"], [{"status": "PRIMARY"}])
 
 
-@check("ecs.service.fields-kept")
+@check("ecs.service.execute-command-needs-a-task-role")
 def _(t):
     ground(t)
+    t.fails("InvalidParameterException", service, message="taskRoleArn", t=t, enableExecuteCommand=True)
+
+
+@check("ecs.service.fields-kept")
+def _(t):
+    ground(t, taskRoleArn=role(t)["Arn"])
     arguments = {
         "placementStrategy": [{"type": "spread", "field": "instanceId"}],
         "placementConstraints": [{"type": "distinctInstance"}],
@@ -159,7 +165,7 @@ def _(t):
 
 @check("ecs.service.update-keeps-what-is-absent")
 def _(t):
-    ground(t)
+    ground(t, taskRoleArn=role(t)["Arn"])
     service(t, enableExecuteCommand=True, placementConstraints=[{"type": "distinctInstance"}])
     got = t.ecs.update_service(cluster=t.name("cluster"), service=t.name("service"), desiredCount=0)["service"]
     t.has(got, {"enableExecuteCommand": True, "placementConstraints": [{"type": "distinctInstance"}]})

@@ -64,8 +64,9 @@ def _(t):
 @check("ssm.get-parameters-by-path.recursive")
 def _(t):
     path = "/aws/service/ecs/optimized-ami/amazon-linux-2023"
-    below = t.ssm.get_parameters_by_path(Path=path, Recursive=True, MaxResults=10)["Parameters"]
-    assert IMAGE in [one["Name"] for one in below], below
+    pages = t.ssm.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
+    below = [one["Name"] for page in pages for one in page["Parameters"]]
+    assert IMAGE in below and len(below) == len(set(below)), below
 
 
 @check("ssm.get-parameters-by-path.one-level")

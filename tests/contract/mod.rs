@@ -3,6 +3,8 @@
 //! Where an answerer departs from AWS, a file in `deviations/` says so, one name a line with the reason. A deviation
 //! that appears or goes fails the run, so the files stay true. The sandbox's file is to stay empty.
 
+mod tools;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

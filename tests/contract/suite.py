@@ -6,6 +6,7 @@ The expectations come from AWS's API references and user guides, never from the 
 
 import argparse
 import json
+import time
 
 from botocore.exceptions import ClientError
 
@@ -43,10 +44,13 @@ def main():
     assert len(names) == len(set(names)), "two checks have one name"
     outputs = Outputs()
     clients = Clients(given.endpoint, outputs)
-    for name, function in sorted(CHECKS):
+    for name, function in sorted(CHECKS, key=lambda one: one[0]):
         if name.startswith(given.only):
+            start = time.monotonic()
             ok, got = run(function, clients)
-            print(json.dumps({"name": name, "ok": ok, "got": " ".join(got.split())[:400]}), flush=True)
+            seconds = round(time.monotonic() - start, 2)
+            finding = {"name": name, "ok": ok, "got": " ".join(got.split())[:400], "seconds": seconds}
+            print(json.dumps(finding), flush=True)
     for operation, faults in sorted(outputs.faults.items()):
         got = "; ".join(sorted(faults))[:400]
         print(json.dumps({"name": f"shape.{operation}", "ok": not faults, "got": got}), flush=True)

@@ -20,24 +20,24 @@ use sha2::{Digest, Sha256};
 const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/requirements.txt");
 
 /// The Python interpreter that has boto3, botocore and moto.
-pub fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     environment().join("bin/python")
 }
 
 /// The AWS CLI.
-pub fn aws_cli() -> PathBuf {
+pub(crate) fn aws_cli() -> PathBuf {
     environment().join("bin/aws")
 }
 
 /// Runs a script in the environment. Nothing of the machine's AWS configuration reaches it.
-pub fn run_script(script: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
+pub(crate) fn run_script(script: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = Command::new(python());
     isolate(&mut command).arg(script).args(args).envs(env.iter().copied());
     command.output().unwrap_or_else(|error| panic!("{} did not start: {error}", script.display()))
 }
 
 /// Takes the machine's AWS configuration away from a command and gives it one that any emulator accepts.
-pub fn isolate(command: &mut Command) -> &mut Command {
+pub(crate) fn isolate(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         command.env_remove(name);
     }
@@ -98,19 +98,19 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// A running moto server; dropping it ends it.
-pub struct Moto {
+pub(crate) struct Moto {
     /// `http://127.0.0.1:port`.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     process: Child,
 }
 
 impl Moto {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
     /// With further variables, such as `MOTO_ECS_SERVICE_RUNNING`.
-    pub fn with(env: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(env: &[(&str, &str)]) -> Self {
         // The free port can be taken by another process before moto binds it, so another is tried.
         for _ in 0..5 {
             if let Some(moto) = Self::attempt(env) {
@@ -177,16 +177,16 @@ fn answers(port: u16) -> bool {
 }
 
 /// A sandbox on a loopback port; dropping it stops it.
-pub struct SandboxServer {
+pub(crate) struct SandboxServer {
     /// `http://127.0.0.1:port`.
-    pub endpoint: String,
-    pub sandbox: Arc<Sandbox>,
+    pub(crate) endpoint: String,
+    pub(crate) sandbox: Arc<Sandbox>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Serves the default world, in which nothing takes time, from a thread of its own.
-pub fn sandbox_server() -> SandboxServer {
+pub(crate) fn sandbox_server() -> SandboxServer {
     let sandbox = Arc::new(Sandbox::in_memory(World { pace: 0.0, ..World::default() }));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let (started, address) = mpsc::channel();

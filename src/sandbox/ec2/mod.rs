@@ -154,3 +154,8 @@ pub(super) fn advance(state: &mut State, now: Timestamp) -> bool {
 fn timestamp(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }
+
+/// Whether a subnet is on an Outpost.
+pub(in crate::sandbox) fn is_on_outpost(state: &State, subnet_id: &str) -> bool {
+    state.ec2.subnets.get(subnet_id).is_some_and(|subnet| subnet.outpost_arn.is_some())
+}

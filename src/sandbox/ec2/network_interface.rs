@@ -105,6 +105,24 @@ impl NetworkInterface {
     }
 }
 
+/// What only the answer about interfaces tells, not the one about instances.
+const NOT_ON_INSTANCE: &[&str] =
+    &["availabilityZone", "availabilityZoneId", "outpostArn", "requesterManaged", "tagSet"];
+
+impl NetworkInterface {
+    /// As the answer about its instance has it.
+    pub(super) fn wire_on_instance(&self, state: &State) -> Value {
+        let mut wire = self.wire(state);
+        if let Some(members) = wire.as_object_mut() {
+            members.retain(|name, _| !NOT_ON_INSTANCE.contains(&name.as_str()));
+        }
+        if let Some(attachment) = wire["attachment"].as_object_mut() {
+            attachment.retain(|name, _| name != "instanceId" && name != "instanceOwnerId");
+        }
+        wire
+    }
+}
+
 /// The name inside the VPC that an address has.
 pub(super) fn private_name(state: &State, address: &str) -> String {
     let host = address.replace('.', "-");

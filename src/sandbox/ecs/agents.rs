@@ -236,7 +236,11 @@ fn register(state: &mut State, host: &Host, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::fixture::Fixture;
     use super::*;
+    use crate::sandbox::wire::Service;
 
     fn host(user_data: &str) -> Host {
         Host {
@@ -266,9 +270,9 @@ mod tests {
         assert_eq!(found["ECS_CLUSTER"], "edge");
         assert_eq!(found["ECS_RESERVED_MEMORY"], "256");
         assert_eq!(found["ECS_CONTAINER_STOP_TIMEOUT"], "5s");
-        assert_eq!(json(&found, "ECS_INSTANCE_ATTRIBUTES")["rack"], "r1");
+        assert_eq!(super::json(&found, "ECS_INSTANCE_ATTRIBUTES")["rack"], "r1");
         let quoted = configuration("echo 'ECS_INSTANCE_ATTRIBUTES={\"rack\":\"r2\"}' >> /etc/ecs/ecs.config");
-        assert_eq!(json(&quoted, "ECS_INSTANCE_ATTRIBUTES")["rack"], "r2");
+        assert_eq!(super::json(&quoted, "ECS_INSTANCE_ATTRIBUTES")["rack"], "r2");
     }
 
     #[test]
@@ -282,5 +286,89 @@ mod tests {
         assert!(found.contains_key("com.amazonaws.ecs.capability.logging-driver.json-file"));
         assert!(!found.contains_key("com.amazonaws.ecs.capability.logging-driver.awslogs"));
         assert!(found.contains_key("com.amazonaws.ecs.capability.docker-remote-api.1.18"));
+    }
+
+    /// An account with the cluster `edge` and a host on the Outpost whose agent is told to join it.
+    fn with_host() -> (Fixture, String, String) {
+        let mut aws = Fixture::new();
+        aws.ok("CreateCluster", json!({"clusterName": "edge"}));
+        let vpc = aws.other(Service::Ec2, "CreateVpc", json!({"CidrBlock": "10.0.0.0/16"}));
+        let subnet = json!({
+            "VpcId": vpc["vpc"]["vpcId"], "CidrBlock": "10.0.2.0/24", "AvailabilityZone": "us-west-2b",
+            "OutpostArn": aws.state.world.outposts[0].arn,
+        });
+        let subnet = aws.other(Service::Ec2, "CreateSubnet", subnet)["subnet"]["subnetId"].clone();
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+        aws.other(Service::Iam, "CreateRole", json!({"RoleName": "host", "AssumeRolePolicyDocument": trust}));
+        let policy = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role";
+        aws.other(Service::Iam, "AttachRolePolicy", json!({"RoleName": "host", "PolicyArn": policy}));
+        aws.other(Service::Iam, "CreateInstanceProfile", json!({"InstanceProfileName": "host"}));
+        let pair = json!({"InstanceProfileName": "host", "RoleName": "host"});
+        aws.other(Service::Iam, "AddRoleToInstanceProfile", pair);
+        aws.wait(60.0);
+        let text = "#!/bin/bash\necho ECS_CLUSTER=edge >> /etc/ecs/ecs.config\n";
+        let input = json!({
+            "ImageId": "ami-0a1ec5f00d2023001", "InstanceType": "c5.large", "MinCount": "1", "MaxCount": "1",
+            "SubnetId": subnet, "IamInstanceProfile": {"Name": "host"},
+            "UserData": aws_smithy_types::base64::encode(text),
+        });
+        let made = aws.other(Service::Ec2, "RunInstances", input);
+        let id = made["instancesSet"][0]["instanceId"].as_str().unwrap().to_owned();
+        (aws, id, subnet.as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn agents_follow_their_hosts() {
+        let (mut aws, id, _) = with_host();
+        aws.wait(20.0);
+        let count = |aws: &mut Fixture| {
+            let found = aws.ok("ListContainerInstances", json!({"cluster": "edge"}));
+            found["containerInstanceArns"].as_array().unwrap().len()
+        };
+        assert_eq!(count(&mut aws), 0);
+        aws.wait(60.0);
+        let arn = aws.instance(&id);
+        let get = json!({"cluster": "edge", "containerInstances": [arn]});
+        let instance = aws.ok("DescribeContainerInstances", get.clone())["containerInstances"][0].clone();
+        assert_eq!((&instance["status"], &instance["agentConnected"]), (&json!("ACTIVE"), &json!(true)));
+        assert!(instance["attributes"].to_string().contains("ecs.outpost-arn"));
+        aws.define("web", "nginx");
+        let service = json!({"cluster": "edge", "serviceName": "s", "taskDefinition": "web", "desiredCount": 1});
+        aws.ok("CreateService", service);
+        aws.wait(60.0);
+        assert_eq!(aws.service("s")["deployments"][0]["rolloutState"], "COMPLETED");
+        aws.other(Service::Ec2, "StopInstances", json!({"InstanceId": [id]}));
+        aws.wait(60.0);
+        assert_eq!(aws.ok("DescribeContainerInstances", get.clone())["containerInstances"][0]["agentConnected"], false);
+        assert_eq!(aws.service("s")["runningCount"], 0);
+        aws.other(Service::Ec2, "StartInstances", json!({"InstanceId": [id]}));
+        aws.wait(180.0);
+        assert_eq!(aws.ok("DescribeContainerInstances", get.clone())["containerInstances"][0]["agentConnected"], true);
+        assert_eq!(aws.service("s")["runningCount"], 1);
+        aws.other(Service::Ec2, "TerminateInstances", json!({"InstanceId": [id]}));
+        aws.wait(60.0);
+        assert_eq!(count(&mut aws), 0);
+        assert_eq!(aws.service("s")["runningCount"], 0);
+    }
+
+    #[test]
+    fn deregistered_agents_stay_away() {
+        let (mut aws, id, subnet) = with_host();
+        aws.wait(90.0);
+        let arn = aws.instance(&id);
+        aws.ok("DeregisterContainerInstance", json!({"cluster": "edge", "containerInstance": arn}));
+        aws.wait(90.0);
+        let found = aws.ok("ListContainerInstances", json!({"cluster": "edge"}));
+        assert_eq!(found["containerInstanceArns"], json!([]));
+        let container = json!([{"name": "c", "image": "nginx"}]);
+        let definition = json!({
+            "family": "fg", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "containerDefinitions": container,
+        });
+        aws.ok("RegisterTaskDefinition", definition);
+        let run = json!({
+            "cluster": "edge", "taskDefinition": "fg", "launchType": "FARGATE",
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": [subnet]}},
+        });
+        assert!(aws.error("RunTask", run).message.contains("Outpost"));
     }
 }

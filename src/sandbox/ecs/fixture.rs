@@ -71,9 +71,16 @@ impl Fixture {
 
     fn perform(&mut self, operation: &str, input: Value) -> Result<Value, AwsError> {
         let call = Call { now: self.now, ..call(operation, input) };
-        super::advance(&mut self.state, self.now);
+        self.state.advance(self.now);
         let (_, perform) = super::OPERATIONS.iter().find(|(name, _)| *name == operation).unwrap();
         perform(&mut self.state, &call)
+    }
+
+    /// A call of another service, with the time that all of AWS shares.
+    pub(super) fn other(&mut self, service: Service, operation: &str, input: Value) -> Value {
+        let call = Call { service, now: self.now, ..call(operation, input) };
+        self.state.advance(self.now);
+        crate::sandbox::operation(&call).unwrap()(&mut self.state, &call).unwrap()
     }
 
     #[track_caller]

@@ -200,9 +200,7 @@ fn epoch(time: Timestamp) -> Value {
 /// Why Fargate cannot run in the subnets of a network configuration, if it cannot: there is none on an Outpost.
 fn fargate_refusal(state: &State, network: Option<&Value>) -> Option<String> {
     let subnets = shapes::items(network?["awsvpcConfiguration"].get("subnets"));
-    let hosts = super::ec2::hosts::hosts(state);
-    let on_outpost =
-        |subnet: &&Value| hosts.iter().any(|host| *subnet == &host.subnet_id && host.outpost_arn.is_some());
+    let on_outpost = |subnet: &&Value| subnet.as_str().is_some_and(|id| super::ec2::is_on_outpost(state, id));
     let subnet = subnets.iter().find(on_outpost)?;
     Some(format!("The subnet {} is on an Outpost, which AWS Fargate does not support.", subnet.as_str().unwrap_or("")))
 }

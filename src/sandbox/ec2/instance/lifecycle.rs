@@ -1,5 +1,7 @@
 //! Starting, stopping, terminating, and what time does.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -143,7 +145,8 @@ pub(in crate::sandbox::ec2) fn advance(state: &mut State, now: Timestamp) -> boo
 }
 
 fn step(state: &mut State, now: Timestamp) -> bool {
-    let gone_after = state.takes(3600.0);
+    // Even where nothing takes time: who waits for the end must be able to see it.
+    let gone_after = state.takes(3600.0).max(Duration::from_secs(10));
     let ec2 = &mut state.ec2;
     let mut moved = false;
     let due = |instance: &&mut Instance| instance.due.is_some_and(|due| due <= now);

@@ -158,7 +158,7 @@ impl Instance {
             "dnsName": interface.map_or(String::new(), |interface| interface.public_name(state)),
             "sourceDestCheck": interface.map(|interface| interface.source_dest_check),
             "groupSet": groups,
-            "networkInterfaceSet": interface.map(|interface| interface.wire(state)).into_iter().collect::<Vec<Value>>(),
+            "networkInterfaceSet": interface.map(|interface| interface.wire_on_instance(state)).into_iter().collect::<Vec<Value>>(),
             "iamInstanceProfile": association.map(ProfileAssociation::wire_profile),
             "outpostArn": self.outpost_arn,
             "blockDeviceMapping": devices,
