@@ -208,3 +208,52 @@ async fn a_setting_of_the_agent_makes_a_new_host_and_shows_by_key() {
     trial.converge(&one).await;
     trial.destroy(&one).await;
 }
+
+#[tokio::test]
+async fn a_host_that_was_terminated_is_made_again() {
+    let text = hosts();
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let gone = trial.survey(&declared(&text)).await.of("Instance")[0].id.clone();
+    trial.aws.ec2().terminate_instances().instance_ids(&gone).send().await.unwrap();
+    assert_eq!(trial.plan(&text).await.count(Action::Create), 1);
+    trial.converge(&text).await;
+    assert!(trial.survey(&declared(&text)).await.of("Instance").iter().all(|host| host.id != gone));
+}
+
+#[tokio::test]
+async fn a_host_gets_another_profile_while_it_runs() {
+    let text = hosts();
+    let mut trial = trial().await;
+    let second = "---\napiVersion: farpost/v1\nkind: InstanceProfile\nmetadata: {name: branch-17-other}\n\
+                  spec: {role: '${Role.branch-17-host}'}\n";
+    trial.converge(&format!("{text}{second}")).await;
+    let changed = format!(
+        "{}{second}",
+        text.replace("${InstanceProfile.branch-17-host}", "arn:aws:iam::123456789012:instance-profile/branch-17-other")
+    );
+    let plan = trial.plan(&changed).await;
+    assert_eq!(fields(&plan), ["iamInstanceProfile", "iamInstanceProfile"]);
+    trial.converge(&changed).await;
+    trial.destroy(&changed).await;
+}
+
+#[tokio::test]
+async fn a_host_goes_when_its_tasks_have_ended() {
+    let text = hosts().replace("count: 2", "count: 1");
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let aws = std::sync::Arc::clone(&trial.aws);
+    let container = aws_sdk_ecs::types::ContainerDefinition::builder().name("job").image("busybox").memory(64).build();
+    let register = aws.ecs().register_task_definition().family("job").container_definitions(container);
+    register.send().await.unwrap();
+    let run = aws.ecs().run_task().cluster("branch-17").task_definition("job");
+    let task = run.send().await.unwrap().tasks()[0].task_arn().unwrap().to_owned();
+    let id = task.rsplit('/').next().unwrap().to_owned();
+    let stop = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        aws.ecs().stop_task().cluster("branch-17").task(&task).send().await.unwrap();
+    };
+    tokio::join!(trial.destroy(&text), stop);
+    assert!(waits(&trial).iter().any(|why| why.starts_with("draining: of no service") && why.contains(&id)));
+}
