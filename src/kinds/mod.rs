@@ -6,11 +6,18 @@
 
 pub mod cluster;
 mod erased;
+#[cfg(test)]
+mod host_tests;
+mod iam;
+pub mod instance;
+pub mod instance_profile;
 pub mod internet_gateway;
 pub mod key_pair;
 mod mirror;
 #[cfg(test)]
 mod network_tests;
+pub mod policy;
+pub mod role;
 pub mod route_table;
 pub mod security_group;
 pub mod service;
@@ -44,7 +51,10 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route_table::RouteTable,
     &security_group::SecurityGroup,
     &key_pair::KeyPair,
+    &role::Role,
+    &instance_profile::InstanceProfile,
     &cluster::Cluster,
+    &instance::Instance,
     &service::Service,
 ];
 
@@ -148,6 +158,8 @@ pub struct About {
     pub unmanaged: &'static [&'static str],
     /// Whether AWS refuses to delete it while something refers to it, so that what refers to it goes first.
     pub held_by_users: bool,
+    /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
+    pub lets_go_of: &'static [&'static str],
     /// Kinds that must be read before this one.
     pub read_after: &'static [&'static str],
     /// The operations that it calls, which are also the IAM actions that it needs, but for `permissions`.
@@ -169,6 +181,7 @@ impl About {
         moving: &[],
         unmanaged: &[],
         held_by_users: false,
+        lets_go_of: &[],
         read_after: &[],
         calls: &[],
         permissions: &[],

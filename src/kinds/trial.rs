@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{Event, Outcome, apply};
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{Desired, STACK_KIND, check};
+use crate::diagnostic::Diagnostic;
 use crate::kinds::{KINDS, Purpose};
 use crate::manifest::{FileSystem, ManifestText, load_text};
 use crate::observed::{Survey, survey};
@@ -25,8 +26,7 @@ pub(super) struct Trial {
 
 impl Trial {
     pub(super) async fn new() -> Self {
-        let mut world = World::default();
-        world.pace = 0.001;
+        let world = World { pace: 0.001, ..World::default() };
         let client = SandboxClient::new(Arc::new(Sandbox::in_memory(world)));
         let http = aws_smithy_runtime_api::client::http::SharedHttpClient::new(client);
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };
@@ -78,14 +78,24 @@ impl Trial {
 
 /// The manifests of a text, which must be free of findings.
 pub(super) fn declared(text: &str) -> Desired {
+    let (desired, findings) = checked(text);
+    assert!(findings.is_empty(), "{findings:#?}");
+    desired.unwrap()
+}
+
+/// What is wrong with the manifests of a text.
+pub(super) fn findings(text: &str) -> Vec<Diagnostic> {
+    checked(text).1
+}
+
+fn checked(text: &str) -> (Option<Desired>, Vec<Diagnostic>) {
     let mut kinds: Vec<&str> = KINDS.iter().map(|kind| kind.about().kind).collect();
     kinds.push(STACK_KIND);
     let text = ManifestText { path: "trial.yaml".into(), root: ".".into(), text: text.to_owned() };
-    let (documents, findings) = load_text(vec![text], &FileSystem, &kinds);
-    assert!(findings.is_empty(), "{findings:#?}");
-    let (desired, findings) = check(documents);
-    assert!(findings.is_empty(), "{findings:#?}");
-    desired.unwrap()
+    let (documents, mut findings) = load_text(vec![text], &FileSystem, &kinds);
+    let (desired, more) = check(documents);
+    findings.extend(more);
+    (desired, findings)
 }
 
 /// An example of the repository.

@@ -227,7 +227,12 @@ impl Planner<'_> {
         let mut holders = BTreeMap::new();
         for gone in draft.changes.iter().filter(|change| change.action == Action::Replace) {
             let is_held = by_name(&gone.address.kind).is_some_and(|kind| kind.about().held_by_users);
-            for user in users.get(&gone.address).into_iter().flatten().filter(|_| is_held) {
+            let holds = |user: &&Address| {
+                is_held
+                    && by_name(&user.kind)
+                        .is_none_or(|kind| !kind.about().lets_go_of.contains(&gone.address.kind.as_str()))
+            };
+            for user in users.get(&gone.address).into_iter().flatten().filter(holds) {
                 let stays = draft.changes.iter().any(|change| {
                     change.address == *user
                         && matches!(change.action, Action::None | Action::Update)
