@@ -74,7 +74,8 @@ impl Object<'_> {
                 .map(|change| change.path)
                 .collect();
             let (set, gone) = tags::difference(&target.tags, &live.tags);
-            if !(set.is_empty() && gone.is_empty() || retagged) {
+            let is_tagged = (set.is_empty() && gone.is_empty()) || self.kind.about().forgets_tags;
+            if !is_tagged && !retagged {
                 self.kind.retag(&self.run.aws, &live, &set, &gone).await?;
                 retagged = true;
             }

@@ -55,7 +55,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &instance_profile::InstanceProfile,
     &cluster::Cluster,
     &instance::Instance,
+    &task_definition::TaskDefinition,
     &service::Service,
+    &task::Task,
 ];
 
 /// The kind of this name.
@@ -160,6 +162,8 @@ pub struct About {
     pub held_by_users: bool,
     /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
     pub lets_go_of: &'static [&'static str],
+    /// Whether AWS forgets the tags of an object before its declaration goes, so that they are never compared.
+    pub forgets_tags: bool,
     /// Kinds that must be read before this one.
     pub read_after: &'static [&'static str],
     /// The operations that it calls, which are also the IAM actions that it needs, but for `permissions`.
@@ -182,6 +186,7 @@ impl About {
         unmanaged: &[],
         held_by_users: false,
         lets_go_of: &[],
+        forgets_tags: false,
         read_after: &[],
         calls: &[],
         permissions: &[],

@@ -91,7 +91,9 @@ pub(super) fn findings(text: &str) -> Vec<Diagnostic> {
 fn checked(text: &str) -> (Option<Desired>, Vec<Diagnostic>) {
     let mut kinds: Vec<&str> = KINDS.iter().map(|kind| kind.about().kind).collect();
     kinds.push(STACK_KIND);
-    let text = ManifestText { path: "trial.yaml".into(), root: ".".into(), text: text.to_owned() };
+    // Beside the examples, whose `specFrom` names files there.
+    let text =
+        ManifestText { path: "examples/kinds/trial.yaml".into(), root: "examples".into(), text: text.to_owned() };
     let (documents, mut findings) = load_text(vec![text], &FileSystem, &kinds);
     let (desired, more) = check(documents);
     findings.extend(more);

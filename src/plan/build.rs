@@ -117,7 +117,9 @@ impl Planner<'_> {
                 if key.is_some() && live.key.is_some() && key != live.key && forcing.is_empty() {
                     forcing.push("name".to_owned());
                 }
-                change.fields.extend(tags::changes(&change.tags, &live.tags));
+                if !kind.about().forgets_tags {
+                    change.fields.extend(tags::changes(&change.tags, &live.tags));
+                }
                 (change.action, change.reason) = if !forcing.is_empty() {
                     (Action::Replace, Reason::CannotUpdate(forcing))
                 } else if let Some(gone) = held.get(address) {

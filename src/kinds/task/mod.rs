@@ -1,2 +1,143 @@
-//! The one-off task.
+//! A task that runs once for each content: a migration, an initial load.
+//!
+//! ECS forgets a task an hour after it stopped, and farpost keeps no state. That it ran is therefore written as a tag
+//! on the task definition's revision: which content of which declaration, and in which cluster. A new revision has no
+//! such tag, so that the task runs again. A run that failed leaves no tag that says otherwise, and the next apply
+//! runs it again.
+//!
+//! What is not recorded yet shows as `count: 0`: so often has this content run.
+
+mod attempts;
+mod calls;
+mod marker;
+mod read;
 pub mod spec;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub use self::spec::TaskSpec;
+use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use crate::address::Address;
+use crate::aws::{Aws, Fault};
+
+#[derive(Debug)]
+pub struct Task;
+
+/// The most tasks of one RunTask.
+const MOST: i32 = 10;
+
+impl Kind for Task {
+    type Spec = TaskSpec;
+
+    const ABOUT: About = About {
+        kind: "Task",
+        summary: "A task that runs once, and again when it or its definition changes.",
+        attributes: &[("startedBy", "By what its tasks can be listed: farpost/STACK/NAME")],
+        forgets_tags: true,
+        // Whether it ran with this content can be told when what it refers to is known.
+        read_after: &[
+            "Vpc",
+            "InternetGateway",
+            "Subnet",
+            "RouteTable",
+            "SecurityGroup",
+            "KeyPair",
+            "Role",
+            "InstanceProfile",
+            "Cluster",
+            "Instance",
+            "TaskDefinition",
+            "Service",
+        ],
+        calls: &[
+            "ecs:RunTask",
+            "ecs:StopTask",
+            "ecs:ListTasks",
+            "ecs:DescribeTasks",
+            "ecs:DescribeTaskDefinition",
+            "ecs:ListTagsForResource",
+            "ecs:TagResource",
+            "ecs:UntagResource",
+        ],
+        permissions: &["iam:PassRole"],
+        patience_minutes: 60,
+        ..About::DEFAULT
+    };
+
+    fn lint(spec: &TaskSpec, findings: &mut Findings) {
+        lint(spec, findings);
+    }
+
+    fn normalise(spec: &mut TaskSpec, place: &Place) {
+        spec.normalise();
+        spec.complete_roles(place.partition(), &place.account);
+    }
+
+    fn foretell(name: &str, _: &TaskSpec, place: &Place) -> Attributes {
+        Attributes::from([("startedBy".to_owned(), marker::started_by(&place.stack, name))])
+    }
+
+    fn runtime_needs(spec: &TaskSpec, others: &BTreeMap<Address, Value>) -> Vec<Address> {
+        let cluster = spec.cluster.as_deref().unwrap_or("default");
+        let joins = |other: &Value| other["ecsConfig"]["ECS_CLUSTER"].as_str().unwrap_or("default") == cluster;
+        let hosts = others.iter().filter(|(address, other)| address.kind == "Instance" && joins(other));
+        hosts.map(|(address, _)| address.clone()).collect()
+    }
+
+    async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<TaskSpec>>, Fault> {
+        read::read(aws, scope).await
+    }
+
+    async fn create(aws: &Aws, target: &Target<TaskSpec>) -> Result<String, Fault> {
+        calls::start(aws, target).await
+    }
+
+    async fn update(
+        aws: &Aws,
+        target: &Target<TaskSpec>,
+        live: &Found<TaskSpec>,
+        _: &Changed,
+    ) -> Result<Progress, Fault> {
+        calls::update(aws, target, live).await
+    }
+
+    async fn delete(aws: &Aws, live: &Found<TaskSpec>) -> Result<Progress, Fault> {
+        calls::delete(aws, live).await
+    }
+
+    /// The tags of tasks go with them.
+    async fn retag(_: &Aws, _: &Found<TaskSpec>, _: &BTreeMap<String, String>, _: &[String]) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+fn lint(spec: &TaskSpec, findings: &mut Findings) {
+    if spec.started_by.is_some() {
+        findings.error("/startedBy", "started-by", "startedBy is how farpost finds its tasks again");
+        findings.help("leave it out; the attribute startedBy says what it is");
+    }
+    if spec.count.is_some_and(|count| !(1..=MOST).contains(&count)) {
+        findings.error("/count", "task-count", format!("one run is 1 to {MOST} tasks"));
+    }
+    let has_strategy = spec.capacity_provider_strategy.as_ref().is_some_and(|list| !list.is_empty());
+    if spec.launch_type.is_some() && has_strategy {
+        findings.error(
+            "/launchType",
+            "launch-type-and-strategy",
+            "a launch type and capacity providers exclude each other",
+        );
+    }
+    if spec.propagate_tags.as_ref().is_some_and(|from| *from == "SERVICE") {
+        findings.error("/propagateTags", "propagate-tags", "this task is of no service; TASK_DEFINITION or NONE");
+    }
+    if spec.platform_version.is_some() && spec.launch_type.as_ref().is_some_and(|one| *one != "FARGATE") {
+        findings.error("/platformVersion", "platform-version", "only Fargate has platform versions");
+    }
+    if spec.group.as_ref().is_some_and(|group| group.starts_with("service:")) {
+        findings.error("/group", "task-group", "a group that begins with `service:` is a service's");
+    }
+}

@@ -185,6 +185,9 @@ impl TaskSpec {
     pub fn normalise(&mut self) {
         self.tidy();
         short_name(&mut self.cluster, ":cluster/");
+        let mut definition = Some(std::mem::take(&mut self.task_definition));
+        short_name(&mut definition, ":task-definition/");
+        self.task_definition = definition.unwrap_or_default();
         drop_default(&mut self.cluster, "default");
         drop_default(&mut self.count, 1);
         drop_default(&mut self.platform_version, "LATEST");

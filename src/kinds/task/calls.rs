@@ -1,0 +1,159 @@
+//! The calls that change something: run, record, stop.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::types as sdk;
+
+use super::attempts::{ATTEMPT_TAG, State, attempts, is_stopped};
+use super::marker::{Marker, digest, key, started_by};
+use super::read::{Definition, cluster, id, own_attempts, parts};
+use super::spec::TaskSpec;
+use crate::aws::{Aws, Cause, Fault, fault};
+use crate::kinds::task_definition::retag;
+use crate::kinds::{Found, HASH_TAG, Progress, STACK_TAG, Target};
+
+/// Starts the tasks, unless an attempt with the same content runs or has succeeded already.
+pub(super) async fn start(aws: &Aws, target: &Target<TaskSpec>) -> Result<String, Fault> {
+    let (spec, name, stack) = (&target.full, target.address.name.as_str(), target.place.stack.as_str());
+    let (cluster, definition) = (cluster(spec), definition(aws, target).await?);
+    let digest = digest(spec, &definition.revision);
+    let known = attempts(aws, cluster, &started_by(stack, name)).await?;
+    for attempt in known.iter().rev().filter(|attempt| attempt.digest == digest) {
+        if !matches!(attempt.state(aws).await?, State::Failed(_)) {
+            return Ok(id(cluster, name, &attempt.id));
+        }
+    }
+    // Counted, so that one that failed is not what a repeated token stands for.
+    let own = own_attempts(aws, &target.address);
+    let attempt = format!("{own}{}", known.iter().filter(|attempt| attempt.id.starts_with(&own)).count());
+    record(aws, target, &definition, false).await?;
+    let mut tags = target.tags.clone();
+    tags.extend([(HASH_TAG.to_owned(), digest), (ATTEMPT_TAG.to_owned(), attempt.clone())]);
+    let tags: Vec<sdk::Tag> =
+        tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect();
+    let call = || {
+        let call = target.spec.run(aws.ecs())?;
+        let call = call.task_definition(&definition.arn).client_token(&attempt);
+        Ok(call.started_by(started_by(stack, name)).set_tags(Some(tags.clone())))
+    };
+    let unfit = |error: aws_smithy_types::error::operation::BuildError| {
+        Fault::found("ecs:RunTask", Cause::Invalid, error.to_string())
+    };
+    let answer = aws.eventually(|| async { call().map_err(unfit)?.send().await.map_err(fault("ecs:RunTask")) }).await?;
+    if !answer.failures().is_empty() {
+        // A part of a run is none: what did start is stopped, and the next run is whole.
+        for task in answer.tasks() {
+            stop(aws, cluster, task, "farpost: not all tasks of the run could be placed").await?;
+        }
+        return Err(refused(answer.failures()));
+    }
+    Ok(id(cluster, name, &attempt))
+}
+
+async fn definition(aws: &Aws, target: &Target<TaskSpec>) -> Result<Definition, Fault> {
+    let reference = &target.full.task_definition;
+    Definition::ask(aws, reference).await?.ok_or_else(|| {
+        let message = format!("there is no active task definition {reference}");
+        Fault::found("ecs:DescribeTaskDefinition", Cause::Invalid, message)
+    })
+}
+
+/// RunTask can succeed without placing anything; then each instance has its reason.
+fn refused(failures: &[sdk::Failure]) -> Fault {
+    let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for failure in failures {
+        let mut reason = failure.reason().unwrap_or("no reason").to_owned();
+        if let Some(detail) = failure.detail() {
+            reason.push_str(&format!(" ({detail})"));
+        }
+        let instance = failure.arn().and_then(|arn| arn.rsplit('/').next());
+        reasons.entry(reason).or_default().extend(instance);
+    }
+    let is_capacity = failures.iter().any(|failure| failure.reason().is_some_and(|text| text.starts_with("RESOURCE:")));
+    let words: Vec<String> = reasons
+        .iter()
+        .map(|(reason, instances)| {
+            let meaning = meaning(reason).map(|text| format!(", {text}")).unwrap_or_default();
+            match instances.as_slice() {
+                [] => format!("{reason}{meaning}"),
+                some => format!("{reason}{meaning}, on {}", some.join(", ")),
+            }
+        })
+        .collect();
+    let cause = if is_capacity { Cause::Capacity } else { Cause::Invalid };
+    Fault::found("ecs:RunTask", cause, format!("no instance can take the task: {}", words.join("; ")))
+}
+
+fn meaning(reason: &str) -> Option<&'static str> {
+    const MEANINGS: &[(&str, &str)] = &[
+        ("RESOURCE:CPU", "too little CPU is left"),
+        ("RESOURCE:MEMORY", "too little memory is left"),
+        ("RESOURCE:PORTS", "a host port is taken"),
+        ("RESOURCE:GPU", "too few GPUs are left"),
+        ("RESOURCE:ENI", "no network interface is left"),
+        ("AGENT", "the agent is not connected"),
+        ("ATTRIBUTE", "the instance lacks an attribute that the task needs"),
+        ("MISSING", "there is no such instance"),
+        ("LOCATION", "the instance is in another zone than the subnets"),
+    ];
+    MEANINGS.iter().find(|(code, _)| reason.starts_with(code)).map(|(_, text)| *text)
+}
+
+/// Records a run that succeeded, or starts one.
+pub(super) async fn update(aws: &Aws, target: &Target<TaskSpec>, live: &Found<TaskSpec>) -> Result<Progress, Fault> {
+    if live.detail["hasSucceeded"] == true {
+        let definition = definition(aws, target).await?;
+        record(aws, target, &definition, true).await?;
+        return Ok(Progress::Done);
+    }
+    start(aws, target).await?;
+    Ok(Progress::Waiting("the task is starting".to_owned()))
+}
+
+/// Writes on the revision what became of the run.
+async fn record(aws: &Aws, target: &Target<TaskSpec>, definition: &Definition, is_done: bool) -> Result<(), Fault> {
+    let digest = digest(&target.full, &definition.revision);
+    let marker = Marker { is_done, digest, cluster: cluster(&target.full).to_owned() };
+    let key = key(&target.place.stack, &target.address.name);
+    retag(aws, &definition.arn, &BTreeMap::from([(key, marker.value())]), &[]).await
+}
+
+/// Stops what still runs, and forgets that it ran.
+pub(super) async fn delete(aws: &Aws, live: &Found<TaskSpec>) -> Result<Progress, Fault> {
+    let Some((cluster, name, _)) = parts(&live.id) else { return Ok(Progress::Done) };
+    let stack = live.tags.get(STACK_TAG).map_or("", String::as_str);
+    for attempt in attempts(aws, cluster, &started_by(stack, name)).await? {
+        for task in attempt.tasks.iter().filter(|task| !is_stopped(task)) {
+            stop(aws, cluster, task, "farpost: it is not declared any more").await?;
+        }
+    }
+    if let Some(arn) = live.detail["definition"].as_str() {
+        retag(aws, arn, &BTreeMap::new(), &[key(stack, name)]).await?;
+    }
+    Ok(Progress::Done)
+}
+
+async fn stop(aws: &Aws, cluster: &str, task: &sdk::Task, reason: &str) -> Result<(), Fault> {
+    let arn = task.task_arn().unwrap_or_default();
+    let call = aws.ecs().stop_task().cluster(cluster).task(arn).reason(reason);
+    call.send().await.map_err(fault("ecs:StopTask"))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_spelled_out() {
+        let failure = |instance: &str, reason: &str| {
+            let arn = format!("arn:aws:ecs:us-west-2:123456789012:container-instance/edge/{instance}");
+            sdk::Failure::builder().arn(arn).reason(reason).build()
+        };
+        let fault = refused(&[failure("a", "RESOURCE:MEMORY"), failure("b", "RESOURCE:MEMORY"), failure("c", "AGENT")]);
+        assert_eq!(fault.cause, Cause::Capacity);
+        assert!(fault.message.contains("RESOURCE:MEMORY, too little memory is left, on a, b"), "{fault}");
+        assert!(fault.message.contains("AGENT, the agent is not connected, on c"), "{fault}");
+        assert_eq!(refused(&[failure("c", "ATTRIBUTE")]).cause, Cause::Invalid);
+    }
+}

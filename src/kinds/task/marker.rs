@@ -1,0 +1,102 @@
+//! The tag on a task definition's revision that says what ran from it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::spec::TaskSpec;
+
+/// The longest key of a tag, and the longest `startedBy`.
+const LONGEST: usize = 128;
+const RAN: &str = "farpost/ran/";
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Marker {
+    /// Whether it succeeded; otherwise it was begun.
+    pub(super) is_done: bool,
+    /// Of what ran.
+    pub(super) digest: String,
+    pub(super) cluster: String,
+}
+
+impl Marker {
+    pub(super) fn of(tags: &BTreeMap<String, String>, key: &str) -> Option<Self> {
+        let mut words = tags.get(key)?.split(' ');
+        let is_done = match words.next()? {
+            "done" => true,
+            "started" => false,
+            _ => return None,
+        };
+        Some(Self { is_done, digest: words.next()?.to_owned(), cluster: words.next()?.to_owned() })
+    }
+
+    pub(super) fn value(&self) -> String {
+        format!("{} {} {}", if self.is_done { "done" } else { "started" }, self.digest, self.cluster)
+    }
+}
+
+/// The key of a declaration's tag.
+pub(super) fn key(stack: &str, name: &str) -> String {
+    short(format!("{RAN}{stack}/{name}"))
+}
+
+/// The declarations of a stack that tags speak of. Keys that had to be shortened tell no name.
+pub(super) fn names(tags: &BTreeMap<String, String>, stack: &str) -> Vec<String> {
+    let prefix = format!("{RAN}{stack}/");
+    let names = tags.keys().filter(|key| key.len() < LONGEST).filter_map(|key| key.strip_prefix(&prefix));
+    names.map(str::to_owned).collect()
+}
+
+/// By what the tasks of a declaration can be listed.
+pub(super) fn started_by(stack: &str, name: &str) -> String {
+    short(format!("farpost/{stack}/{name}"))
+}
+
+fn short(text: String) -> String {
+    if text.len() < LONGEST {
+        return text;
+    }
+    let digest = &crate::digest::hex(&text)[..32];
+    let beginning: String = text.chars().take(LONGEST - 33).collect();
+    format!("{beginning}-{digest}")
+}
+
+/// The digest of what runs: the normalised spec with the revision that it resolves to.
+pub(super) fn digest(spec: &TaskSpec, revision: &str) -> String {
+    let spec = TaskSpec { task_definition: revision.to_owned(), tags: None, ..spec.clone() };
+    let value: Value = serde_json::to_value(spec).unwrap_or_default();
+    crate::digest::of_value(&value)[..32].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_come_back_from_tags() {
+        let marker = Marker { is_done: true, digest: "00ff".to_owned(), cluster: "edge".to_owned() };
+        let tags = BTreeMap::from([(key("branch-17", "migrate"), marker.value())]);
+        assert_eq!(Marker::of(&tags, "farpost/ran/branch-17/migrate"), Some(marker));
+        assert_eq!(Marker::of(&tags, "farpost/ran/branch-17/other"), None);
+        assert_eq!(names(&tags, "branch-17"), ["migrate"]);
+        assert_eq!(names(&tags, "branch"), [""; 0]);
+    }
+
+    #[test]
+    fn long_names_are_shortened_and_stay_apart() {
+        let long = "x".repeat(128);
+        let one = started_by("branch-17", &format!("{long}a"));
+        assert_eq!(one.len(), 128);
+        assert_ne!(one, started_by("branch-17", &format!("{long}b")));
+    }
+
+    #[test]
+    fn the_digest_follows_the_revision_and_the_spec() {
+        let spec = TaskSpec { task_definition: "till".to_owned(), ..TaskSpec::default() };
+        let other = TaskSpec { count: Some(2), ..spec.clone() };
+        let of = digest(&spec, "till:1");
+        assert_eq!(of.len(), 32);
+        assert!(of != digest(&spec, "till:2") && of != digest(&other, "till:1"));
+    }
+}

@@ -1,0 +1,259 @@
+//! One-off tasks driven through the engine, on a cluster with one instance.
+
+use aws_sdk_ecs::types as sdk;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::{Outcome, apply};
+use crate::kinds::trial::{Trial, example};
+use crate::kinds::{KINDS, by_name};
+use crate::plan::{Action, Plan, Reason};
+
+/// What one container does, and what the task says beside its definition.
+fn stack(image: &str, task: &str) -> String {
+    format!(
+        "
+apiVersion: farpost/v1
+kind: Stack
+metadata: {{name: branch-17}}
+spec: {{account: \"123456789012\", region: us-west-2, tags: {{owner: ops}}}}
+---
+apiVersion: farpost/v1
+kind: TaskDefinition
+metadata: {{name: job}}
+spec: {{containerDefinitions: [{{name: job, image: '{image}', memory: 64}}]}}
+---
+{task}"
+    )
+}
+
+fn once(members: &str) -> String {
+    format!(
+        "apiVersion: farpost/v1\nkind: Task\nmetadata: {{name: migrate}}\nspec: {{cluster: edge, taskDefinition: '${{TaskDefinition.job}}'{members}}}\n"
+    )
+}
+
+async fn edge() -> Trial {
+    let trial = Trial::new().await;
+    let ecs = trial.aws.ecs();
+    ecs.create_cluster().cluster_name("edge").send().await.unwrap();
+    let resource = |name: &str, value: i32| sdk::Resource::builder().name(name).r#type("INTEGER").integer_value(value);
+    let attribute = sdk::Attribute::builder().name("com.amazonaws.ecs.capability.docker-remote-api.1.18");
+    ecs.register_container_instance()
+        .cluster("edge")
+        .instance_identity_document(r#"{"instanceId": "i-1"}"#)
+        .total_resources(resource("CPU", 2048).build())
+        .total_resources(resource("MEMORY", 3800).build())
+        .version_info(sdk::VersionInfo::builder().agent_version("1.102.0").build())
+        .attributes(attribute.build().unwrap())
+        .send()
+        .await
+        .unwrap();
+    trial
+}
+
+/// How many tasks were ever run, as ECS still remembers.
+async fn runs(trial: &Trial) -> usize {
+    let mut count = 0;
+    for status in [sdk::DesiredStatus::Running, sdk::DesiredStatus::Stopped] {
+        let answer = trial.aws.ecs().list_tasks().cluster("edge").desired_status(status).send().await.unwrap();
+        count += answer.task_arns().len();
+    }
+    count
+}
+
+fn of<'a>(plan: &'a Plan, address: &str) -> &'a crate::plan::Change {
+    plan.changes.iter().find(|change| change.address.to_string() == address).unwrap()
+}
+
+fn failure(outcome: &Outcome) -> &str {
+    assert_eq!(outcome.failed.len(), 1, "{outcome:#?}");
+    &outcome.failed[0].message
+}
+
+#[tokio::test]
+async fn it_runs_once_and_again_when_something_changes() {
+    let mut trial = edge().await;
+    trial.converge(&stack("job:exit-0", &once(""))).await;
+    assert_eq!(runs(&trial).await, 1);
+    // The definition changes.
+    let newer = stack("registry/job:exit-0", &once(""));
+    let plan = trial.plan(&newer).await;
+    let change = of(&plan, "Task/migrate");
+    assert_eq!(change.action, Action::Update);
+    assert_eq!(change.fields[0].path, "taskDefinition");
+    trial.converge(&newer).await;
+    assert_eq!(runs(&trial).await, 2);
+    // The run itself changes.
+    let changed = stack("registry/job:exit-0", &once(", group: nightly"));
+    let plan = trial.plan(&changed).await;
+    assert_eq!(of(&plan, "Task/migrate").fields[0].path, "count");
+    trial.converge(&changed).await;
+    assert_eq!(runs(&trial).await, 3);
+    // Order does not count, nor does what is a default anyway.
+    let same = stack("registry/job:exit-0", &once(", propagateTags: NONE, count: 1, group: nightly"));
+    assert!(trial.plan(&same).await.is_empty());
+    // Not declared any more, its record goes; declared again, it runs again.
+    trial.converge(&stack("registry/job:exit-0", "")).await;
+    assert_eq!(of(&trial.plan(&changed).await, "Task/migrate").action, Action::Create);
+    trial.destroy(&changed).await;
+}
+
+#[tokio::test]
+async fn a_plan_with_a_task_that_ran_asks_for_nothing_of_it() {
+    let mut trial = edge().await;
+    let text = stack("job:exit-0", &once(""));
+    trial.converge(&text).await;
+    let before = trial.aws.counts();
+    trial.plan(&text).await;
+    let after = trial.aws.counts();
+    for name in ["ecs:ListTasks", "ecs:DescribeTasks", "ecs:ListTagsForResource"] {
+        assert_eq!(after.get(name), before.get(name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_fails_says_why_and_runs_again() {
+    let mut trial = edge().await;
+    let text = stack("job:exit-3", &once(""));
+    for run in 1..=2 {
+        let plan = trial.plan(&text).await;
+        assert_eq!(of(&plan, "Task/migrate").action, Action::Create);
+        let outcome = trial.carry_out(plan).await;
+        let why = failure(&outcome);
+        assert!(why.contains("container `job` ended with exit code 3"), "{why}");
+        assert_eq!(runs(&trial).await, run);
+    }
+    let outcome = trial.carry_out(trial.plan(&stack("job:does-not-exist", &once(""))).await).await;
+    assert!(failure(&outcome).contains("CannotPullContainer"), "{outcome:?}");
+    trial.converge(&stack("job:exit-0", &once(""))).await;
+    assert_eq!(runs(&trial).await, 4);
+}
+
+#[tokio::test]
+async fn a_sidecar_that_is_stopped_is_no_failure() {
+    let mut trial = edge().await;
+    let text = stack("job:exit-0", &once("")).replace(
+        "containerDefinitions: [",
+        "containerDefinitions: [{name: log, image: 'log:exit-9', memory: 64, essential: false}, ",
+    );
+    trial.converge(&text).await;
+}
+
+#[tokio::test]
+async fn what_an_interrupted_apply_started_is_waited_for() {
+    let trial = edge().await;
+    let text = stack("job:runs", &once(", count: 2"));
+    let plan = trial.plan(&text).await;
+    let (events, mut seen) = mpsc::unbounded_channel();
+    let stop = CancellationToken::new();
+    let applying = tokio::spawn(apply(std::sync::Arc::clone(&trial.aws), plan, events, stop.clone()));
+    while let Some(event) = seen.recv().await {
+        if matches!(&event, crate::apply::Event::Waiting { address, .. } if address.kind == "Task") {
+            break;
+        }
+    }
+    stop.cancel();
+    assert!(applying.await.unwrap().interrupted);
+    assert_eq!(runs(&trial).await, 2);
+    let plan = trial.plan(&text).await;
+    let change = of(&plan, "Task/migrate");
+    assert!(matches!(&change.reason, Reason::NotReady(why) if why.contains("2 of 2 tasks")), "{:?}", change.reason);
+    // Somebody stops them: that is no success.
+    let tasks = trial.aws.ecs().list_tasks().cluster("edge").send().await.unwrap();
+    for task in tasks.task_arns() {
+        trial.aws.ecs().stop_task().cluster("edge").task(task).send().await.unwrap();
+    }
+    let mut trial = trial;
+    let outcome = trial.carry_out(plan).await;
+    assert!(failure(&outcome).contains("failed"), "{outcome:?}");
+    assert_eq!(runs(&trial).await, 2);
+}
+
+#[tokio::test]
+async fn what_runs_is_stopped_when_it_is_not_declared_any_more() {
+    let mut trial = edge().await;
+    let text = stack("job:runs", &once(""));
+    let plan = trial.plan(&text).await;
+    let (events, mut seen) = mpsc::unbounded_channel();
+    let stop = CancellationToken::new();
+    let applying = tokio::spawn(apply(std::sync::Arc::clone(&trial.aws), plan, events, stop.clone()));
+    while let Some(event) = seen.recv().await {
+        if matches!(&event, crate::apply::Event::Waiting { address, .. } if address.kind == "Task") {
+            break;
+        }
+    }
+    stop.cancel();
+    applying.await.unwrap();
+    trial.converge(&stack("job:runs", "")).await;
+    let running = trial.aws.ecs().list_tasks().cluster("edge").send().await.unwrap();
+    assert_eq!(running.task_arns().len(), 0);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_says_what_is_missing() {
+    let mut trial = edge().await;
+    let text = stack("job:exit-0", &once(", count: 3")).replace("memory: 64", "memory: 1500");
+    let plan = trial.plan(&text).await;
+    let outcome = trial.carry_out(plan).await;
+    assert!(failure(&outcome).contains("too little memory is left"), "{outcome:?}");
+    // What did start was stopped, so that a run is whole or not at all.
+    let running = trial.aws.ecs().list_tasks().cluster("edge").send().await.unwrap();
+    assert_eq!(running.task_arns().len(), 0);
+    let fits = text.replace("count: 3", "count: 2");
+    trial.converge(&fits).await;
+}
+
+#[tokio::test]
+async fn a_definition_of_others_carries_the_record_too() {
+    let mut trial = edge().await;
+    let container = sdk::ContainerDefinition::builder().name("x").image("x:exit-0").memory(64).build();
+    let call = trial.aws.ecs().register_task_definition().family("theirs").container_definitions(container);
+    call.send().await.unwrap();
+    let text = stack("job:exit-0", &once("").replace("${TaskDefinition.job}", "theirs"));
+    trial.converge(&text).await;
+    assert_eq!(runs(&trial).await, 1);
+    let same = text.replace("'theirs'", "'theirs:1'");
+    trial.converge(&same).await;
+}
+
+#[tokio::test]
+async fn the_example_converges_and_goes() {
+    let mut trial = edge().await;
+    trial.converge(&example("task")).await;
+    trial.destroy(&example("task")).await;
+}
+
+#[test]
+fn instances_of_the_cluster_are_needed() {
+    let spec = serde_json::json!({"cluster": "edge", "taskDefinition": "job"});
+    let others = [("Instance/a", "edge"), ("Instance/b", "other"), ("Subnet/c", "edge")].map(|(address, cluster)| {
+        (address.parse().unwrap(), serde_json::json!({"ecsConfig": {"ECS_CLUSTER": cluster}}))
+    });
+    let needs = by_name("Task").unwrap().runtime_needs(&spec, &others.into_iter().collect());
+    assert_eq!(needs.iter().map(ToString::to_string).collect::<Vec<_>>(), ["Instance/a"]);
+}
+
+#[test]
+fn every_other_kind_is_read_before() {
+    let about = by_name("Task").unwrap().about();
+    let missing: Vec<_> = KINDS
+        .iter()
+        .map(|kind| kind.about().kind)
+        .filter(|kind| *kind != "Task" && !about.read_after.contains(kind))
+        .collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn what_run_task_refuses_is_found_before() {
+    let lint = |members: &str| -> Vec<&'static str> {
+        let spec = format!(r#"{{"taskDefinition": "job", {members}}}"#);
+        let findings = by_name("Task").unwrap().lint(&serde_json::from_str(&spec).unwrap()).unwrap();
+        findings.0.iter().map(|finding| finding.code).collect()
+    };
+    assert_eq!(lint(r#""count": 10"#), [""; 0]);
+    assert_eq!(lint(r#""count": 11, "startedBy": "me""#), ["started-by", "task-count"]);
+    assert_eq!(lint(r#""launchType": "EC2", "platformVersion": "1.4.0""#), ["platform-version"]);
+    assert_eq!(lint(r#""propagateTags": "SERVICE", "group": "service:x""#), ["propagate-tags", "task-group"]);
+}

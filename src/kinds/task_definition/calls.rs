@@ -1,0 +1,187 @@
+//! The calls that a task definition needs.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::types as sdk;
+
+use super::lower::{RevisionName, digest, found};
+use super::registered::{Active, active_of, describe, each, newest, ours};
+use super::{TaskDefinition, TaskDefinitionSpec};
+use crate::address::Address;
+use crate::aws::{Aws, Cause, Fault, fault};
+use crate::kinds::{
+    Found, HASH_TAG, Kind as _, Owner, Progress, Purpose, RESOURCE_TAG, STACK_TAG, Scope, Target, Wanted,
+};
+use crate::observed::Shared;
+
+/// Up to so many definitions, a survey asks for each instead of trusting digests: certain, and no more calls than
+/// listing what is active.
+const FEW: usize = 3;
+
+pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<TaskDefinitionSpec>>, Fault> {
+    let stack = scope.place.stack.as_str();
+    if let Purpose::Settle(family) = scope.purpose {
+        let revision = newest(aws, family, stack, &[]).await?;
+        return Ok(revision
+            .filter(|revision| revision.is_of(stack))
+            .map(|revision| revision.found())
+            .into_iter()
+            .collect());
+    }
+    let ours = ours(aws, scope).await?;
+    let mut survey = Survey { aws, stack, active: Active::default() };
+    // By family, the revisions of ours that the tagging service knows.
+    let mut known: Vec<(String, Vec<RevisionName>)> = Vec::new();
+    let mut same: Vec<(&Wanted, RevisionName, BTreeMap<String, String>)> = Vec::new();
+    for wanted in scope.wanted {
+        let family = wanted.key.clone().unwrap_or_default();
+        let revisions = ours.get(&(wanted.address.clone(), family.clone())).map_or(&[][..], Vec::as_slice);
+        match revisions.last().filter(|(_, tags)| is_same(wanted, &family, tags)) {
+            Some((name, tags)) if scope.purpose == Purpose::Survey => same.push((wanted, name.clone(), tags.clone())),
+            _ => known.push((family, revisions.iter().map(|(name, _)| name.clone()).collect())),
+        }
+    }
+    let is_wanted = |address: &Address, family: &String| {
+        scope.wanted.iter().any(|wanted| wanted.address == *address && wanted.key.as_ref() == Some(family))
+    };
+    let others: Vec<Vec<RevisionName>> = ours
+        .iter()
+        .filter(|((address, family), _)| !is_wanted(address, family))
+        .map(|(_, revisions)| revisions.iter().map(|(name, _)| name.clone()).collect())
+        .collect();
+    if same.len() + others.len() > FEW {
+        survey.active = Active::list(aws).await?;
+    }
+    let few = same.len() <= FEW;
+    let mut all = Vec::new();
+    for (wanted, name, tags) in same {
+        // What the list did not reach is taken to be as its tags say.
+        if few || survey.active.has(&name) == Some(false) {
+            known.push((name.family.clone(), vec![name]));
+        } else {
+            all.push(found(&name, spec_of(wanted), tags));
+        }
+    }
+    let survey = &survey;
+    all.extend(each(known, |(family, names)| survey.declared(family, names)).await?);
+    // A family that a declared object had before counts while nothing of the family that it wants is there.
+    let taken: Vec<_> = all.iter().filter_map(|one| one.tags.get(RESOURCE_TAG).cloned()).collect();
+    let others = each(others, |names| survey.undeclared(names)).await?;
+    all.extend(others.into_iter().filter(|one| one.tags.get(RESOURCE_TAG).is_none_or(|tag| !taken.contains(tag))));
+    Ok(all)
+}
+
+/// Whether the digest in a revision's tags is that of the declared spec.
+fn is_same(wanted: &Wanted, family: &str, tags: &BTreeMap<String, String>) -> bool {
+    tags.get(HASH_TAG).is_some_and(|hash| *hash == digest(&spec_of(wanted), family))
+}
+
+fn spec_of(wanted: &Wanted) -> TaskDefinitionSpec {
+    serde_json::from_value(wanted.spec.clone()).unwrap_or_default()
+}
+
+struct Survey<'a> {
+    aws: &'a Aws,
+    stack: &'a str,
+    active: Active,
+}
+
+impl Survey<'_> {
+    /// What stands under the name of a declared family, whosoever it is.
+    async fn declared(
+        &self,
+        family: String,
+        known: Vec<RevisionName>,
+    ) -> Result<Option<Found<TaskDefinitionSpec>>, Fault> {
+        Ok(newest(self.aws, &family, self.stack, &known).await?.map(|revision| revision.found()))
+    }
+
+    /// The newest active of revisions of one family that no declaration names.
+    async fn undeclared(&self, names: Vec<RevisionName>) -> Result<Option<Found<TaskDefinitionSpec>>, Fault> {
+        let Some(last) = names.last() else { return Ok(None) };
+        if names.iter().all(|name| self.active.has(name) == Some(false)) {
+            return Ok(None);
+        }
+        let active = active_of(self.aws, &last.family).await?;
+        let Some(name) = names.iter().rev().find(|name| active.contains(name)) else { return Ok(None) };
+        let revision = describe(self.aws, &name.arn).await?;
+        Ok(revision
+            .filter(|revision| revision.is_active && revision.is_of(self.stack))
+            .map(|revision| revision.found()))
+    }
+}
+
+/// Registers a revision, unless the newest says the same already: another run of ours may have been faster.
+pub(super) async fn register(aws: &Aws, target: &Target<TaskDefinitionSpec>) -> Result<String, Fault> {
+    let family = TaskDefinition::key(&target.address.name, &target.full, &target.place).unwrap_or_default();
+    let wanted = digest(&target.full, &family);
+    if let Some(revision) = describe(aws, &family).await?
+        && revision.owner(&target.place.stack) == Owner::Us(target.address.clone())
+    {
+        let mut spec = revision.spec;
+        TaskDefinition::normalise(&mut spec, &target.place);
+        if digest(&spec, &family) == wanted {
+            return Ok(family);
+        }
+    }
+    let mut tags = target.tags.clone();
+    tags.insert(HASH_TAG.to_owned(), wanted);
+    let call = || {
+        let call = target.spec.register(aws.ecs_once())?;
+        Ok(call.family(&family).set_tags(Some(sdk_tags(&tags))))
+    };
+    let unfit = |error: aws_smithy_types::error::operation::BuildError| {
+        Fault::found("ecs:RegisterTaskDefinition", Cause::Invalid, error.to_string())
+    };
+    aws.eventually(|| async { call().map_err(unfit)?.send().await.map_err(fault("ecs:RegisterTaskDefinition")) })
+        .await?;
+    Ok(family)
+}
+
+/// Deregisters every active revision of ours in the family. What runs from one goes on running.
+pub(super) async fn delete(aws: &Aws, live: &Found<TaskDefinitionSpec>) -> Result<Progress, Fault> {
+    let tag = |key: &str| live.tags.get(key).map_or("", String::as_str);
+    let (stack, resource) = (tag(STACK_TAG), tag(RESOURCE_TAG));
+    let shared = Shared::default();
+    let tagged = shared.tagged(aws, stack).await?;
+    let is_ours = |tags: &BTreeMap<String, String>| {
+        tags.get(STACK_TAG).is_some_and(|value| value == stack)
+            && tags.get(RESOURCE_TAG).is_some_and(|value| value == resource)
+    };
+    each(active_of(aws, &live.id).await?, |name| async move {
+        // The tagging service lags, so that what it does not know is asked for one by one.
+        let is_ours = match tagged.iter().find(|one| one.arn == name.arn) {
+            Some(one) => is_ours(&one.tags),
+            None => describe(aws, &name.arn).await?.is_some_and(|revision| is_ours(&revision.tags)),
+        };
+        if is_ours {
+            let call = aws.ecs().deregister_task_definition().task_definition(&name.arn).send();
+            call.await.map_err(fault("ecs:DeregisterTaskDefinition"))?;
+        }
+        Ok(None::<()>)
+    })
+    .await?;
+    Ok(Progress::Done)
+}
+
+/// Sets and removes tags of a revision.
+pub(crate) async fn retag(
+    aws: &Aws,
+    arn: &str,
+    set: &BTreeMap<String, String>,
+    remove: &[String],
+) -> Result<(), Fault> {
+    if !set.is_empty() {
+        let call = aws.ecs().tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(set)));
+        call.send().await.map_err(fault("ecs:TagResource"))?;
+    }
+    if !remove.is_empty() {
+        let call = aws.ecs().untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+        call.send().await.map_err(fault("ecs:UntagResource"))?;
+    }
+    Ok(())
+}
+
+fn sdk_tags(tags: &BTreeMap<String, String>) -> Vec<sdk::Tag> {
+    tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect()
+}
