@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
 
+use crate::address::Address;
 use crate::apply::{Event, Outcome};
-use crate::kinds::Readiness;
-use crate::kinds::trial::{Trial, declared};
+use crate::kinds::Kind as _;
+use crate::kinds::trial::{Trial, declared, example};
 use crate::plan::{Action, Reason};
 
 const EDGE: &str = "
@@ -53,6 +54,16 @@ async fn apply(trial: &mut Trial, text: &str) -> Outcome {
     let plan = trial.plan(text).await;
     assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
     trial.carry_out(plan).await
+}
+
+#[tokio::test]
+async fn the_example_converges_and_can_be_destroyed() {
+    let text = example("service");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    // The definition, and then the service that follows it.
+    trial.converge(&text.replace("memory: 128", "memory: 256")).await;
+    trial.destroy(&text).await;
 }
 
 #[tokio::test]
@@ -205,17 +216,34 @@ async fn a_hundred_services_are_read_with_ten_calls() {
 async fn a_service_that_the_tags_do_not_tell_of_yet_is_listed() {
     let mut trial = trial_with(&["nginx"]).await;
     trial.converge(&till("taskDefinition: till, desiredCount: 1")).await;
-    let mut cluster = trial.survey(&declared(EDGE)).await;
-    // One more service than is found: the tag is there, the tagging service has not noticed.
-    let found = cluster.of("Cluster")[0].clone();
-    assert_eq!(found.detail["activeServices"], 1);
-    assert_eq!(found.readiness, Readiness::Ready);
-    cluster = trial.survey(&declared(EDGE)).await;
-    assert_eq!(cluster.of("Service").len(), 1);
-    let untag = |arn: String| trial.aws.ecs().untag_resource().resource_arn(arn).tag_keys("farpost/stack").send();
-    untag(cluster.of("Service")[0].id.clone()).await.unwrap();
+    let found = trial.survey(&declared(EDGE)).await;
+    assert_eq!(found.of("Cluster")[0].detail["activeServices"], 1);
+    let untag = |arn: &str| trial.aws.ecs().untag_resource().resource_arn(arn).tag_keys("farpost/stack").send();
+    untag(&found.of("Service")[0].id).await.unwrap();
     let before = trial.aws.counts().get("ecs:ListServices").copied().unwrap_or_default();
     let survey = trial.survey(&declared(EDGE)).await;
     assert_eq!(survey.of("Service").len(), 1);
     assert_eq!(trial.aws.counts()["ecs:ListServices"] - before, 1);
+}
+
+#[test]
+fn hosts_of_its_cluster_are_needed_unless_it_runs_elsewhere() {
+    let others = [
+        ("Cluster/edge", serde_json::json!({})),
+        ("Cluster/fallback", serde_json::json!({"clusterName": "default"})),
+        ("Instance/here", serde_json::json!({"ecsConfig": {"ECS_CLUSTER": "${Cluster.edge.name}"}})),
+        ("Instance/silent", serde_json::json!({"ecsConfig": {"ECS_LOGLEVEL": "info"}})),
+        ("Instance/bare", serde_json::json!({})),
+    ];
+    let others = others.into_iter().map(|(address, spec)| (address.parse::<Address>().unwrap(), spec)).collect();
+    let needs = |spec: serde_json::Value| {
+        let needs = super::Service::runtime_needs(&serde_json::from_value(spec).unwrap(), &others);
+        needs.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(needs(serde_json::json!({"cluster": "${Cluster.edge.name}"})), ["Instance/here"]);
+    assert_eq!(needs(serde_json::json!({"cluster": "edge"})), ["Cluster/edge"]);
+    assert_eq!(needs(serde_json::json!({})), ["Cluster/fallback", "Instance/silent"]);
+    assert_eq!(needs(serde_json::json!({"launchType": "FARGATE"})), ["Cluster/fallback"]);
+    let spot = serde_json::json!([{"capacityProvider": "FARGATE_SPOT"}]);
+    assert_eq!(needs(serde_json::json!({"capacityProviderStrategy": spot})), ["Cluster/fallback"]);
 }
