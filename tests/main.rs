@@ -1,4 +1,9 @@
 //! The one integration-test binary: a module a folder.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod commands;
 mod contract;
+mod reference;
 mod support;
+mod watch;

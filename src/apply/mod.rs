@@ -103,6 +103,7 @@ pub async fn apply(
     events: mpsc::UnboundedSender<Event>,
     stop: CancellationToken,
 ) -> Outcome {
+    aws.start_run();
     let known = Mutex::new(plan.known.clone());
     let run = Arc::new(Run { aws, plan, known, events, stop });
     let permits = Arc::new(Semaphore::new(CONCURRENCY));

@@ -10,7 +10,7 @@ use crate::aws::{Cause, Fault};
 use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
 use crate::manifest::substitute;
 use crate::observed::{Shared, Survey};
-use crate::plan::{Change, Step, Work, diff};
+use crate::plan::{Change, Step, Work, diff, tags};
 
 /// Why a step ended early.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Object<'_> {
         };
         let mut retagged = false;
         // Whether a call asked for the change already: then only reading is left, or a kind would be changed twice.
-        let mut asked: Option<Instant> = None;
+        let mut asked: Option<(Instant, Readiness)> = None;
         let mut look = 0;
         loop {
             let Some(live) = self.read(&id).await? else {
@@ -73,22 +73,27 @@ impl Object<'_> {
                 .into_iter()
                 .map(|change| change.path)
                 .collect();
-            let set = target.tags.iter().filter(|(key, value)| live.tags.get(*key) != Some(value));
-            let set: std::collections::BTreeMap<String, String> =
-                set.map(|(key, value)| (key.clone(), value.clone())).collect();
-            if !set.is_empty() && !retagged && !self.kind.about().forgets_tags {
-                self.kind.retag(&self.run.aws, &live, &set, &[]).await?;
+            let (set, gone) = tags::difference(&target.tags, &live.tags);
+            let is_tagged = (set.is_empty() && gone.is_empty()) || self.kind.about().forgets_tags;
+            if !is_tagged && !retagged {
+                self.kind.retag(&self.run.aws, &live, &set, &gone).await?;
                 retagged = true;
             }
             if !missing.is_empty() && asked.is_none() {
                 let changed = Changed(missing);
                 match self.kind.update(&self.run.aws, &target, &live, &changed).await? {
-                    Progress::Done => asked = Some(Instant::now()),
+                    Progress::Done => asked = Some((Instant::now(), live.readiness)),
                     Progress::Waiting(why) => self.pause(&mut look, &why).await?,
                 }
                 continue;
             }
-            if let Some(moment) = asked.filter(|_| !missing.is_empty()) {
+            if let Some((moment, before)) = asked.as_ref().filter(|_| !missing.is_empty()) {
+                // It failed since, and AWS went back to what was. An old failure may only be an old answer.
+                if let Readiness::Failed(why) = &live.readiness
+                    && (live.readiness != *before || moment.elapsed() > READ_BACK)
+                {
+                    return Err(Stopped::Because(why.clone(), None));
+                }
                 if moment.elapsed() > READ_BACK {
                     let fields = missing.join(", ");
                     let message = format!("AWS accepted the change and still answers differently in {fields}");

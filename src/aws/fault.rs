@@ -195,6 +195,7 @@ fn cause(code: &str, message: &str) -> Cause {
 const BY_MESSAGE: &[(&str, Cause)] = &[
     ("The service cannot be stopped while deployments are active", Cause::InUse),
     ("Unable to Start a service that is still Draining", Cause::InUse),
+    ("Creation of service was not idempotent", Cause::AlreadyExists),
     ("Unable to describe task definition", Cause::NotFound),
     ("has a dependent object", Cause::InUse),
 ];

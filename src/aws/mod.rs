@@ -5,6 +5,7 @@
 
 mod count;
 pub mod ec2;
+pub mod ecs;
 mod fault;
 
 use std::future::Future;
@@ -47,7 +48,7 @@ pub struct Aws {
     /// How long to wait between looks at something that takes time.
     pub patience: Patience,
     counts: CountCalls,
-    run: String,
+    run: Mutex<String>,
     last_create: Mutex<Option<Instant>>,
     ec2: aws_sdk_ec2::Client,
     ec2_once: aws_sdk_ec2::Client,
@@ -104,7 +105,7 @@ impl Aws {
             partition: partition(&region),
             region,
             patience,
-            run: format!("{:016x}", fastrand::u64(..)),
+            run: Mutex::new(run_name()),
             last_create: Mutex::new(None),
             ec2: aws_sdk_ec2::Client::from_conf(ec2.clone().build()),
             ec2_once: aws_sdk_ec2::Client::from_conf(ec2.retry_config(once.clone()).build()),
@@ -161,7 +162,14 @@ impl Aws {
 
     /// An idempotency token for creating `what` in this run, of at most 36 characters.
     pub fn token(&self, what: &str) -> String {
-        crate::digest::hex(&format!("{}{what}", self.run))[..32].to_owned()
+        let run = self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        crate::digest::hex(&format!("{}{what}", *run))[..32].to_owned()
+    }
+
+    /// Makes the tokens that follow different from those before: what a later run creates is meant to be new, even
+    /// when it looks the same.
+    pub fn start_run(&self) {
+        *self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = run_name();
     }
 
     /// Says that this run has just created or changed something, so that answers may lag behind it.
@@ -221,6 +229,10 @@ async fn sdk_config(access: &Access, http: Option<SharedHttpClient>) -> SdkConfi
             .credentials_provider(aws_sdk_sts::config::Credentials::new("SANDBOX", "SANDBOX", None, None, "sandbox"));
     }
     loader.load().await
+}
+
+fn run_name() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }
 
 /// The partition that a region is in.

@@ -122,7 +122,7 @@ fn free_references(resource: &mut Resource, targets: &Targets, findings: &mut Ve
             Diagnostic::error(code, format!("{}: {message}", resource.address)).at(label)
         };
         if !targets.addresses.contains(&target) {
-            let mut wrong = finding("reference-target", format!("{reference} is not declared"));
+            let mut wrong = finding("reference-target", format!("{target} is not declared"));
             let near = closest(&reference.name, targets.names_of(&reference.kind));
             wrong.help = near.map(|near| format!("did you mean ${{{}.{near}}}?", reference.kind));
             findings.push(wrong);

@@ -6,11 +6,18 @@
 
 pub mod cluster;
 mod erased;
+#[cfg(test)]
+mod host_tests;
+mod iam;
+pub mod instance;
+pub mod instance_profile;
 pub mod internet_gateway;
 pub mod key_pair;
 mod mirror;
 #[cfg(test)]
 mod network_tests;
+pub mod policy;
+pub mod role;
 pub mod route_table;
 pub mod security_group;
 pub mod service;
@@ -44,7 +51,12 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &route_table::RouteTable,
     &security_group::SecurityGroup,
     &key_pair::KeyPair,
+    &role::Role,
+    &instance_profile::InstanceProfile,
+    &cluster::Cluster,
+    &instance::Instance,
     &task_definition::TaskDefinition,
+    &service::Service,
     &task::Task,
 ];
 
@@ -148,6 +160,8 @@ pub struct About {
     pub unmanaged: &'static [&'static str],
     /// Whether AWS refuses to delete it while something refers to it, so that what refers to it goes first.
     pub held_by_users: bool,
+    /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
+    pub lets_go_of: &'static [&'static str],
     /// Whether AWS forgets the tags of an object before its declaration goes, so that they are never compared.
     pub forgets_tags: bool,
     /// Kinds that must be read before this one.
@@ -171,6 +185,7 @@ impl About {
         moving: &[],
         unmanaged: &[],
         held_by_users: false,
+        lets_go_of: &[],
         forgets_tags: false,
         read_after: &[],
         calls: &[],
@@ -333,6 +348,25 @@ impl Changed {
     /// Whether `path` or something below it differs.
     pub fn has(&self, path: &str) -> bool {
         self.0.iter().any(|changed| covers(&[path], changed))
+    }
+
+    /// The live spec with what differs as it is wanted: what nobody declared, and what is left to others, stays.
+    pub fn over<S: Serialize + DeserializeOwned>(&self, live: &S, wanted: &S) -> Result<S, serde_json::Error> {
+        let (live, wanted) = (serde_json::to_value(live)?, serde_json::to_value(wanted)?);
+        serde_json::from_value(self.merged("", Some(&live), Some(&wanted)).unwrap_or_default())
+    }
+
+    fn merged(&self, path: &str, live: Option<&Value>, wanted: Option<&Value>) -> Option<Value> {
+        if !path.is_empty() && !self.has(path) {
+            return live.cloned();
+        }
+        let (Some(Value::Object(old)), Some(Value::Object(new))) = (live, wanted) else { return wanted.cloned() };
+        let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let members = names.into_iter().filter_map(|name| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            Some((name.clone(), self.merged(&path, old.get(name), new.get(name))?))
+        });
+        Some(Value::Object(members.collect()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, UserIdGroupPair};
 
-use super::trial::{Trial, declared, example};
+use super::trial::{Trial, declared, example, findings};
 use crate::apply::Event;
 use crate::plan::{Action, Reason};
 
@@ -126,6 +126,9 @@ async fn a_new_description_makes_a_new_group_and_lets_the_old_one_go() {
     let plan = trial.plan(&changed).await;
     let replaced = plan.changes.iter().find(|change| change.address.name == "app").unwrap();
     assert_eq!(replaced.reason, Reason::CannotUpdate(vec!["description".to_owned()]));
+    // The group with a rule that names it stays; it is given the new one.
+    let names_it = plan.changes.iter().find(|change| change.address.name == "database").unwrap();
+    assert_eq!(names_it.action, Action::Update);
     trial.converge(&changed).await;
     trial.destroy(&changed).await;
 }
@@ -207,4 +210,19 @@ async fn another_key_makes_a_new_key_pair_and_another_comment_does_not() {
     let tagged = other.replace("spec:\n  # The", "spec:\n  tags: {owner: dana}\n  # The");
     assert_eq!(trial.plan(&tagged).await.count(Action::Update), 1);
     trial.converge(&tagged).await;
+}
+
+#[test]
+fn a_private_key_is_in_no_report() {
+    let key = "-----BEGIN OPENSSH PRIVATE KEY-----\n    c2VjcmV0\n    -----END OPENSSH PRIVATE KEY-----\n";
+    let block = format!("publicKeyMaterial: |\n    {key}");
+    let quoted = "publicKeyMaterial: \"-----BEGIN RSA PRIVATE KEY----- c2VjcmV0 -----END RSA PRIVATE KEY-----\"";
+    for material in [block.as_str(), quoted] {
+        let text = example("key-pair");
+        let start = text.find("publicKeyMaterial").unwrap();
+        let findings = findings(&format!("{}{material}\n", &text[..start]));
+        assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["private-key"]);
+        let report = crate::diagnostic::text::render(&findings, false);
+        assert!(report.contains("a new key") && !report.contains("c2VjcmV0"), "{report}");
+    }
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{Event, Outcome, apply};
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{Desired, STACK_KIND, check};
+use crate::diagnostic::Diagnostic;
 use crate::kinds::{KINDS, Purpose};
 use crate::manifest::{FileSystem, ManifestText, load_text};
 use crate::observed::{Survey, survey};
@@ -77,16 +78,26 @@ impl Trial {
 
 /// The manifests of a text, which must be free of findings.
 pub(super) fn declared(text: &str) -> Desired {
+    let (desired, findings) = checked(text);
+    assert!(findings.is_empty(), "{findings:#?}");
+    desired.unwrap()
+}
+
+/// What is wrong with the manifests of a text.
+pub(super) fn findings(text: &str) -> Vec<Diagnostic> {
+    checked(text).1
+}
+
+fn checked(text: &str) -> (Option<Desired>, Vec<Diagnostic>) {
     let mut kinds: Vec<&str> = KINDS.iter().map(|kind| kind.about().kind).collect();
     kinds.push(STACK_KIND);
     // Beside the examples, whose `specFrom` names files there.
     let text =
         ManifestText { path: "examples/kinds/trial.yaml".into(), root: "examples".into(), text: text.to_owned() };
-    let (documents, findings) = load_text(vec![text], &FileSystem, &kinds);
-    assert!(findings.is_empty(), "{findings:#?}");
-    let (desired, findings) = check(documents);
-    assert!(findings.is_empty(), "{findings:#?}");
-    desired.unwrap()
+    let (documents, mut findings) = load_text(vec![text], &FileSystem, &kinds);
+    let (desired, more) = check(documents);
+    findings.extend(more);
+    (desired, findings)
 }
 
 /// An example of the repository.

@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::order::{Needs, reversed, steps};
-use super::{Action, Change, FORMAT_VERSION, FieldChange, Note, Plan, Reason, Refusal, diff};
+use super::tags::{self, ON_DELETE_TAG};
+use super::{Action, Change, FORMAT_VERSION, Note, Plan, Reason, Refusal, diff};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::desired::{Desired, Resource};
 use crate::kinds::{Attributes, Found, KINDS, Owner, Place, Readiness, by_name};
 use crate::manifest::substitute;
 use crate::observed::Survey;
-
-/// The tag that keeps an object when its manifest goes: `retain`, or `prevent` to refuse.
-pub const ON_DELETE_TAG: &str = "farpost/on-delete";
 
 /// What the plan is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +118,7 @@ impl Planner<'_> {
                     forcing.push("name".to_owned());
                 }
                 if !kind.about().forgets_tags {
-                    change.fields.extend(tag_changes(&change.tags, &live.tags));
+                    change.fields.extend(tags::changes(&change.tags, &live.tags));
                 }
                 (change.action, change.reason) = if !forcing.is_empty() {
                     (Action::Replace, Reason::CannotUpdate(forcing))
@@ -229,7 +227,12 @@ impl Planner<'_> {
         let mut holders = BTreeMap::new();
         for gone in draft.changes.iter().filter(|change| change.action == Action::Replace) {
             let is_held = by_name(&gone.address.kind).is_some_and(|kind| kind.about().held_by_users);
-            for user in users.get(&gone.address).into_iter().flatten().filter(|_| is_held) {
+            let holds = |user: &&Address| {
+                is_held
+                    && by_name(&user.kind)
+                        .is_none_or(|kind| !kind.about().lets_go_of.contains(&gone.address.kind.as_str()))
+            };
+            for user in users.get(&gone.address).into_iter().flatten().filter(holds) {
                 let stays = draft.changes.iter().any(|change| {
                     change.address == *user
                         && matches!(change.action, Action::None | Action::Update)
@@ -329,6 +332,7 @@ impl Planner<'_> {
     fn tags(&self, resource: &Resource) -> BTreeMap<String, String> {
         let mut tags = self.desired.stack.tags.clone();
         tags.extend(resource.tags.clone());
+        tags::remember(&tags.clone(), &mut tags);
         tags.insert(crate::kinds::STACK_TAG.to_owned(), self.place.stack.clone());
         tags.insert(crate::kinds::RESOURCE_TAG.to_owned(), resource.address.to_string());
         if let Some(on_delete) = resource.on_delete() {
@@ -349,18 +353,4 @@ fn prevented(address: &Address, id: &str, what: &str) -> Refusal {
         message: format!("{id} would be {what}, and lifecycle.preventDestroy forbids it"),
         help: "take the line out of the manifest and apply that first, if this is meant".to_owned(),
     }
-}
-
-/// Tags that we name and that differ; tags of others are left alone.
-fn tag_changes(desired: &BTreeMap<String, String>, live: &BTreeMap<String, String>) -> Vec<FieldChange> {
-    desired
-        .iter()
-        .filter(|(key, value)| live.get(*key) != Some(value))
-        .map(|(key, value)| FieldChange {
-            path: format!("tags.{key}"),
-            before: live.get(key).cloned().map(Value::String),
-            after: Some(Value::String(value.clone())),
-            forces_replacement: false,
-        })
-        .collect()
 }

@@ -36,7 +36,17 @@ pub fn diff(about: &About, desired: &Value, live: &Value, ignored: &[String]) ->
 }
 
 /// Members that name an object among its siblings, the first that all of them have.
-const NAMES: &[&str] = &["name", "key", "policyName", "destinationCidrBlock", "sourceVolume", "containerPort", "type"];
+const NAMES: &[&str] = &[
+    "name",
+    "key",
+    "policyName",
+    "destinationCidrBlock",
+    "sourceVolume",
+    "containerPort",
+    "deviceName",
+    "Sid",
+    "type",
+];
 
 struct Walk<'a> {
     about: &'a About,
@@ -84,7 +94,11 @@ impl Walk<'_> {
                 let (desired, live) = (by_name(desired, item), by_name(live, item));
                 self.compare(&format!("{path}[{item}]"), desired.as_ref(), live.as_ref(), out);
             }
-            if out.len() > before {
+            // What neither side may change on the other counts for nothing; what is left can differ in order only.
+            let shared = |items: &[Value], others: &[Value]| -> Vec<String> {
+                items.iter().map(|item| text(&item[name])).filter(|item| by_name(others, item).is_some()).collect()
+            };
+            if out.len() > before || shared(desired, live) == shared(live, desired) {
                 return;
             }
         }
@@ -174,6 +188,13 @@ mod tests {
     #[test]
     fn ignored_fields_never_count() {
         assert!(paths(json!({"tuned": {"x": 1}}), json!({"tuned": {"x": 2}})).is_empty());
+    }
+
+    #[test]
+    fn unmanaged_members_of_named_objects_count_only_when_declared() {
+        let live = json!({"zone": [{"name": "x", "size": 1, "speed": 2}, {"name": "y"}]});
+        assert!(paths(json!({"zone": [{"name": "x", "size": 1}]}), live.clone()).is_empty());
+        assert_eq!(paths(json!({"zone": [{"name": "x", "size": 3}]}), live), ["zone[x].size"]);
     }
 
     #[test]

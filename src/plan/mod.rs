@@ -6,6 +6,7 @@
 mod build;
 mod diff;
 mod order;
+pub mod tags;
 
 use std::collections::BTreeMap;
 

@@ -54,7 +54,11 @@ fn get_resources(state: &mut State, call: &Call) -> Result<Value, AwsError> {
         return Err(invalid("Too many ARNs, resource types or tag filters."));
     }
     let size = whole(call, "ResourcesPerPage", 50, 1, 100)?;
-    let per_page = whole(call, "TagsPerPage", 100, 100, 500)?;
+    // Counted only when asked for; otherwise resources alone make a page.
+    let per_page = match &call.input["TagsPerPage"] {
+        Value::Null => usize::MAX,
+        _ => whole(call, "TagsPerPage", 100, 100, 500)?,
+    };
     let fits = |tags: &Tags| {
         filters.iter().all(|filter| {
             let values = filter["Values"].as_array().map_or(&[][..], Vec::as_slice);
@@ -211,6 +215,22 @@ mod tests {
         let (first, token) = count(json!({"ResourcesPerPage": 3}));
         assert_eq!((first, count(json!({"ResourcesPerPage": 3, "PaginationToken": token})).0), (3, 1));
         assert_eq!(perform(&mut state, Service::Tagging, "GetTagKeys", json!({}))["TagKeys"], json!(["owner"]));
+    }
+
+    #[test]
+    fn many_tags_make_pages_shorter_only_when_asked_to() {
+        let mut state = State::new(World::default());
+        let tags = json!([{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]);
+        for number in 0..60 {
+            let cluster = json!({"clusterName": format!("c{number}"), "tags": tags});
+            perform(&mut state, Service::Ecs, "CreateCluster", cluster);
+        }
+        let mut count = |input: Value| {
+            let found = perform(&mut state, Service::Tagging, "GetResources", input);
+            found["ResourceTagMappingList"].as_array().unwrap().len()
+        };
+        assert_eq!(count(json!({"ResourcesPerPage": 100})), 60);
+        assert_eq!(count(json!({"TagsPerPage": 100})), 50);
     }
 
     #[test]

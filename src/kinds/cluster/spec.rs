@@ -10,6 +10,7 @@ use crate::kinds::mirror::{BuildError, Choice, Member, Mirror, drop_default, ite
 use crate::kinds::service::spec_network::CapacityProviderStrategyItem;
 use crate::kinds::service::spec_normalise::normalise_capacity;
 use crate::kinds::tags::Tags;
+use crate::kinds::{Findings, is_open};
 use crate::mirror;
 
 mirror! {
@@ -17,11 +18,12 @@ mirror! {
     struct ClusterSpec {
         /// Name. Default: the name in `metadata`. A change replaces the cluster.
         cluster_name: Option<String>,
-        /// Settings; `containerInsights` is the only one.
+        /// Settings; `containerInsights` is the only one. Absent: the account's setting when the cluster is made.
         settings: Option<Vec<ClusterSetting>>,
         /// Encryption and logging of ECS Exec, and of storage that AWS manages.
         configuration: Option<ClusterConfiguration>,
-        /// Namespace of services that use Service Connect and name none.
+        /// Namespace of services that use Service Connect and name none. AWS answers its ARN; a tag tells which name
+        /// that ARN was declared as.
         service_connect_defaults: Option<ClusterServiceConnectDefaults>,
         /// Capacity providers that services and tasks may use, by name. The manifest owns the whole list.
         #[schemars(transform = items_refer("CapacityProvider", "name"))]
@@ -158,9 +160,6 @@ impl ClusterSpec {
     /// Brings the spec into its canonical form. That AWS answers the namespace as an ARN is for the caller to resolve.
     pub fn normalise(&mut self) {
         self.tidy();
-        if let Some(settings) = &mut self.settings {
-            settings.retain(|setting| setting.value.as_deref() != Some("disabled"));
-        }
         if let Some(exec) =
             self.configuration.as_mut().and_then(|configuration| configuration.execute_command_configuration.as_mut())
         {
@@ -175,6 +174,31 @@ impl ClusterSpec {
         sort_set(&mut self.capacity_providers);
         normalise_capacity(&mut self.default_capacity_provider_strategy);
         self.tidy();
+    }
+
+    pub(super) fn lint(&self, findings: &mut Findings) {
+        let providers = self.capacity_providers.as_deref().unwrap_or_default();
+        let strategy = self.default_capacity_provider_strategy.iter().flatten();
+        for (index, item) in strategy.enumerate() {
+            let name = &item.capacity_provider;
+            if !is_open(name) && !providers.iter().any(|provider| provider == name || is_open(provider)) {
+                findings.error(
+                    format!("/defaultCapacityProviderStrategy/{index}/capacityProvider"),
+                    "capacity-provider",
+                    format!("the cluster has no capacity provider `{name}`"),
+                );
+                findings.help("add it to capacityProviders");
+            }
+        }
+        let exec = self.configuration.as_ref().and_then(|all| all.execute_command_configuration.as_ref());
+        if let Some(exec) = exec
+            && exec.logging.as_ref().is_some_and(|logging| *logging == "OVERRIDE")
+            && exec.log_configuration.is_none()
+        {
+            let pointer = "/configuration/executeCommandConfiguration/logging";
+            findings.error(pointer, "exec-log", "OVERRIDE needs to be told where the logs go");
+            findings.help("add logConfiguration");
+        }
     }
 }
 
@@ -243,7 +267,7 @@ mod tests {
     #[test]
     fn what_aws_fills_in_equals_nothing() {
         let mut cluster = spec(json!({
-            "clusterName": "edge", "settings": [{"name": "containerInsights", "value": "disabled"}],
+            "clusterName": "edge", "settings": [],
             "configuration": {"executeCommandConfiguration": {"logging": "DEFAULT", "logConfiguration":
                 {"cloudWatchEncryptionEnabled": false, "s3EncryptionEnabled": false}}},
             "capacityProviders": [], "defaultCapacityProviderStrategy": [],

@@ -36,6 +36,8 @@ impl Kind for SecurityGroup {
         // Absent it is the name of the document, which the key of the object compares.
         unmanaged: &["groupName"],
         held_by_users: true,
+        // `delete.rs` revokes the rules that name a group.
+        lets_go_of: &["SecurityGroup"],
         calls: &[
             "ec2:CreateSecurityGroup",
             "ec2:DescribeSecurityGroups",

@@ -24,7 +24,9 @@ mirror! {
         cluster: Option<String>,
         /// Name, unique in the cluster. Default: the name in `metadata`.
         service_name: Option<String>,
-        /// Task definition that the tasks follow. Not managed when absent, as controller EXTERNAL wants it.
+        /// Task definition that the tasks follow: a reference, an ARN, or `family:revision`. A family alone is whatever
+        /// revision is the newest when the service is made; newer ones are not noticed. Not managed when absent, as
+        /// controller EXTERNAL wants it.
         #[schemars(extend("x-ref" = "TaskDefinition", "x-ref-attribute" = "arn"))]
         task_definition: Option<String>,
         /// Whether tasks are moved when zones become uneven. Not managed when absent: AWS chooses at creation.
@@ -33,7 +35,8 @@ mirror! {
         load_balancers: Option<Vec<LoadBalancer>>,
         /// Cloud Map services; AWS takes one.
         service_registries: Option<Vec<ServiceRegistry>>,
-        /// Tasks that run. Not managed when absent, so that scaling policies may change it; not for DAEMON.
+        /// Tasks that run. Not managed when absent, so that scaling policies may change it; a new service then begins
+        /// with 1. Not for DAEMON.
         desired_count: Option<i32>,
         /// What the tasks run on, in place of capacity providers. Not managed when absent. A change replaces the service.
         launch_type: Option<Choice<sdk::LaunchType>>,
@@ -82,7 +85,9 @@ mirror! {
 
 impl ServiceSpec {
     /// Members whose absence leaves to AWS, or to another writer, what the value is.
-    pub const UNMANAGED_WHEN_ABSENT: [&str; 7] = [
+    pub const UNMANAGED_WHEN_ABSENT: [&str; 9] = [
+        // The name in `metadata`, which the key of the kind compares.
+        "serviceName",
         "taskDefinition",
         "availabilityZoneRebalancing",
         "desiredCount",
@@ -90,6 +95,8 @@ impl ServiceSpec {
         "capacityProviderStrategy",
         "platformVersion",
         "role",
+        // AWS fills in the default group of the VPC.
+        "networkConfiguration.awsvpcConfiguration.securityGroups",
     ];
 
     /// The call that creates the service. The caller sets a name that the manifest leaves to `metadata`, and the token.

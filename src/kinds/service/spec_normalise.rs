@@ -8,16 +8,27 @@ use super::spec_network::{
     CapacityProviderStrategyItem, NetworkConfiguration, PlacementStrategy, ServiceManagedEbsVolume,
 };
 use crate::kinds::mirror::{Choice, drop_default, sort_set};
+use crate::kinds::{Place, is_open};
 
 impl ServiceSpec {
-    /// Brings the spec into its canonical form. A task definition keeps its revision, or has none if the manifest gives
-    /// the family alone, which means the latest and is for the caller to look up.
+    /// Writes a cluster as its name, task definition and role as their ARNs: what they are in `place`.
+    pub(super) fn normalise_names(&mut self, place: &Place) {
+        let cluster = self.cluster.get_or_insert_with(|| "default".to_owned());
+        if let Some(name) = cluster.strip_prefix(&place.arn("ecs", "cluster/")) {
+            *cluster = name.to_owned();
+        }
+        if let Some(definition) =
+            self.task_definition.as_mut().filter(|text| !text.starts_with("arn:") && !is_open(text))
+        {
+            *definition = place.arn("ecs", &format!("task-definition/{definition}"));
+        }
+        self.complete_roles(place.partition(), &place.account);
+    }
+
+    /// Brings the rest of the spec into its canonical form.
     pub fn normalise(&mut self) {
         self.tidy();
         let daemon = self.is_daemon();
-        short_name(&mut self.cluster, ":cluster/");
-        short_name(&mut self.task_definition, ":task-definition/");
-        drop_default(&mut self.cluster, "default");
         drop_default(&mut self.platform_version, "LATEST");
         drop_default(&mut self.health_check_grace_period_seconds, 0);
         drop_default(&mut self.scheduling_strategy, "REPLICA");
@@ -206,6 +217,8 @@ mod tests {
 
     fn normal(value: Value) -> Value {
         let mut spec: ServiceSpec = serde_json::from_value(value).unwrap();
+        let (account, region, stack) = ("123456789012".to_owned(), "us-west-2".to_owned(), "store".to_owned());
+        spec.normalise_names(&Place { account, region, stack });
         spec.normalise();
         serde_json::to_value(spec).unwrap()
     }
@@ -255,7 +268,8 @@ mod tests {
         });
         assert_eq!(
             normal(answered),
-            json!({"cluster": "edge", "serviceName": "till", "taskDefinition": "till:7",
+            json!({"cluster": "edge", "serviceName": "till",
+                "taskDefinition": "arn:aws:ecs:us-west-2:123456789012:task-definition/till:7",
                 "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["a", "b"]}}})
         );
     }
@@ -264,18 +278,33 @@ mod tests {
     fn a_daemon_has_other_defaults_and_no_count() {
         let written = json!({"schedulingStrategy": "DAEMON", "desiredCount": 4,
             "deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 0}});
-        assert_eq!(normal(written), json!({"schedulingStrategy": "DAEMON"}));
-        let written = json!({"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 0}});
+        assert_eq!(normal(written), json!({"cluster": "default", "schedulingStrategy": "DAEMON"}));
+        let written = json!({"cluster": "default",
+            "deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 0}});
         assert_eq!(normal(written.clone()), written);
     }
 
     #[test]
     fn placement_keeps_its_order_and_loses_its_spellings() {
-        let written = json!({"placementStrategy": [
+        let written = json!({"cluster": "edge", "placementStrategy": [
             {"type": "spread", "field": "host"}, {"type": "binpack", "field": "MEMORY"}, {"type": "random", "field": "x"}]});
-        let expected = json!({"placementStrategy": [
+        let expected = json!({"cluster": "edge", "placementStrategy": [
             {"type": "spread", "field": "instanceId"}, {"type": "binpack", "field": "memory"}, {"type": "random"}]});
         assert_eq!(normal(written), expected);
+    }
+
+    #[test]
+    fn short_names_are_those_of_the_place() {
+        let foreign = json!({"cluster": "arn:aws:ecs:us-east-1:123456789012:cluster/edge"});
+        assert_eq!(normal(foreign.clone()), foreign);
+        assert_eq!(
+            normal(json!({"taskDefinition": "till"})),
+            json!({"cluster": "default", "taskDefinition": "arn:aws:ecs:us-west-2:123456789012:task-definition/till"})
+        );
+        assert_eq!(
+            normal(json!({"role": "lb", "cluster": "edge"})),
+            json!({"cluster": "edge", "role": "arn:aws:iam::123456789012:role/lb"})
+        );
     }
 
     #[test]

@@ -132,7 +132,7 @@ pub(super) fn check_permissions(text: &str) -> Result<(), AwsError> {
         }
         for resource in resources {
             let arn = resource.starts_with("arn:") || resource.starts_with("arn*") || resource.starts_with("${");
-            if !arn && resource.trim_matches('*') != "" {
+            if !arn && !resource.trim_matches('*').is_empty() {
                 return Err(malformed(format!("Resource {resource} must be in ARN format or \"*\".")));
             }
         }

@@ -1,0 +1,259 @@
+//! Roles, instance profiles and instances in the whole engine, against the sandbox.
+
+use super::trial::{Trial, declared, example};
+use crate::apply::Event;
+use crate::kinds::{Purpose, by_name};
+use crate::observed::survey;
+use crate::plan::{Action, Plan, Reason};
+
+/// The example of an instance. While there is no kind Cluster, the cluster is made by hand.
+fn hosts() -> String {
+    let text = example("instance");
+    if by_name("Cluster").is_some() {
+        return text;
+    }
+    let without: Vec<&str> = text.split("---\n").filter(|document| !document.contains("kind: Cluster\n")).collect();
+    without.join("---\n").replace("${Cluster.branch-17.name}", "branch-17")
+}
+
+async fn trial() -> Trial {
+    let trial = Trial::new().await;
+    if by_name("Cluster").is_none() {
+        trial.aws.ecs().create_cluster().cluster_name("branch-17").send().await.unwrap();
+    }
+    trial
+}
+
+fn fields(plan: &Plan) -> Vec<&str> {
+    plan.changes.iter().flat_map(|change| &change.fields).map(|field| field.path.as_str()).collect()
+}
+
+fn waits(trial: &Trial) -> Vec<&str> {
+    let waits = trial.events.iter().filter_map(|event| match event {
+        Event::Waiting { why, .. } => Some(why.as_str()),
+        _ => None,
+    });
+    waits.collect()
+}
+
+#[tokio::test]
+async fn roles_converge_and_can_be_destroyed() {
+    for name in ["role", "instance-profile"] {
+        let text = example(name);
+        let mut trial = Trial::new().await;
+        trial.converge(&text).await;
+        trial.destroy(&text).await;
+    }
+}
+
+#[tokio::test]
+async fn a_plan_without_changes_reads_roles_by_one_call_and_one_each() {
+    let text = example("role");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let before = trial.aws.counts();
+    assert!(trial.plan(&text).await.is_empty());
+    let more = |call: &str| {
+        let count = |counts: &crate::aws::Counts| counts.get(call).copied().unwrap_or_default();
+        count(&trial.aws.counts()) - count(&before)
+    };
+    assert_eq!(more("iam:GetAccountAuthorizationDetails"), 1);
+    assert_eq!(more("iam:GetRole"), 2);
+    assert_eq!(more("iam:GetRolePolicy") + more("iam:ListRolePolicies"), 0);
+}
+
+#[tokio::test]
+async fn policies_follow_the_manifest() {
+    let text = example("role");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let iam = trial.aws.iam();
+    let stray = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    iam.attach_role_policy().role_name("branch-17-execution").policy_arn(stray).send().await.unwrap();
+    let open = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let put = iam.put_role_policy().role_name("branch-17-host").policy_name("open").policy_document(open);
+    put.send().await.unwrap();
+    assert_eq!(fields(&trial.plan(&text).await), ["managedPolicyArns[]", "inlinePolicies[open]"]);
+    trial.converge(&text).await;
+    let changed = text
+        .replace("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret")
+        .replace("description: Container instances of branch 17", "maxSessionDuration: 7200")
+        .replace("Service: ec2.amazonaws.com", "Service: [ec2.amazonaws.com, ssm.amazonaws.com]");
+    let plan = trial.plan(&changed).await;
+    assert_eq!((plan.count(Action::Update), plan.pending().count()), (2, 2));
+    trial.converge(&changed).await;
+    trial.destroy(&changed).await;
+}
+
+#[tokio::test]
+async fn another_spelling_of_a_policy_is_no_change() {
+    let text = example("role");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let other = text.replace("Action: sts:AssumeRole", "Action: [STS:assumerole]").replace(
+        "            - ssm:GetParameters\n            - secretsmanager:GetSecretValue\n",
+        "            - secretsmanager:GetSecretValue\n            - ssm:GetParameters\n",
+    );
+    assert_ne!(text, other);
+    assert!(trial.plan(&other).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_profile_swaps_its_role() {
+    let text = example("instance-profile");
+    let second = text.replace("kind: InstanceProfile", "kind: Nothing");
+    let second = second.split("---\n").nth(1).unwrap().replace("branch-17-host", "branch-17-other");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let swapped = format!("{}---\n{second}", text.replace("${Role.branch-17-host}", "${Role.branch-17-other}"));
+    assert_eq!(fields_of(&trial.plan(&swapped).await, "InstanceProfile"), ["role"]);
+    trial.converge(&swapped).await;
+    trial.destroy(&swapped).await;
+}
+
+fn fields_of<'a>(plan: &'a Plan, kind: &str) -> Vec<&'a str> {
+    let changes = plan.changes.iter().filter(|change| change.address.kind == kind);
+    changes.flat_map(|change| &change.fields).map(|field| field.path.as_str()).collect()
+}
+
+#[tokio::test]
+async fn hosts_register_and_can_be_destroyed() {
+    let text = hosts();
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let listed = trial.aws.ecs().list_container_instances().cluster("branch-17").send().await.unwrap();
+    assert_eq!(listed.container_instance_arns().len(), 2);
+    assert!(waits(&trial).iter().any(|why| why.starts_with("not registered in cluster branch-17")));
+    trial.destroy(&text).await;
+    let listed = trial.aws.ecs().list_container_instances().cluster("branch-17").send().await;
+    assert!(listed.map_or(true, |listed| listed.container_instance_arns().is_empty()));
+}
+
+#[tokio::test]
+async fn a_plan_without_changes_describes_instances_once() {
+    let text = hosts();
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let before = trial.aws.counts();
+    assert!(trial.plan(&text).await.is_empty());
+    let after = trial.aws.counts();
+    let more: Vec<(&str, u64)> = after
+        .iter()
+        .map(|(call, count)| (call.as_str(), count - before.get(call).copied().unwrap_or_default()))
+        .filter(|(call, count)| *count > 0 && (call.contains("Instance") || call.contains("Volume")))
+        .collect();
+    assert_eq!(more, [("ec2:DescribeInstances", 1), ("iam:GetInstanceProfile", 1)]);
+    // Nothing is left out when all is asked for, and it comes to the same.
+    let desired = declared(&text);
+    let deep = survey(&trial.aws, &desired.place(), &desired.wanted(), Purpose::Deep).await.unwrap();
+    let plan = crate::plan::plan(
+        &desired,
+        &deep,
+        crate::plan::Goal::Converge,
+        crate::plan::Guards::default(),
+        trial.aws.counts(),
+    );
+    assert!(plan.is_empty(), "{:#?}", plan.pending().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_can_change_in_place_does() {
+    let text = hosts();
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let changed = text.replace("httpPutResponseHopLimit: 2", "httpPutResponseHopLimit: 3").replace(
+        "  count: 2\n",
+        "  count: 2\n  monitoring: true\n  disableApiTermination: true\n  sourceDestCheck: false\n  \
+         instanceInitiatedShutdownBehavior: terminate\n",
+    );
+    let plan = trial.plan(&changed).await;
+    assert_eq!((plan.count(Action::Update), plan.pending().count()), (2, 2));
+    trial.converge(&changed).await;
+    // Protection does not keep what the manifest lets go.
+    trial.destroy(&changed).await;
+}
+
+#[tokio::test]
+async fn hosts_stop_and_start_again() {
+    let text = hosts();
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let stopped = text.replace("  count: 2\n", "  count: 2\n  running: false\n");
+    trial.converge(&stopped).await;
+    assert!(waits(&trial).contains(&"draining"));
+    let plan = trial.plan(&text).await;
+    assert_eq!(fields(&plan), ["running", "running"]);
+    trial.converge(&text).await;
+    let optimised = text.replace("  count: 2\n", "  count: 2\n  ebsOptimized: true\n");
+    trial.converge(&optimised).await;
+    trial.destroy(&optimised).await;
+}
+
+#[tokio::test]
+async fn a_setting_of_the_agent_makes_a_new_host_and_shows_by_key() {
+    let text = hosts();
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let changed = text.replace("prefer-cached", "once");
+    let plan = trial.plan(&changed).await;
+    assert_eq!(plan.count(Action::Replace), 2);
+    let path = "ecsConfig.ECS_IMAGE_PULL_BEHAVIOR";
+    assert_eq!(fields(&plan), [path, path]);
+    let replaced = plan.changes.iter().filter(|change| change.reason == Reason::CannotUpdate(vec![path.to_owned()]));
+    assert_eq!(replaced.count(), 2);
+    trial.converge(&changed).await;
+    // One host less.
+    let one = changed.replace("count: 2", "count: 1");
+    assert_eq!(trial.plan(&one).await.count(Action::Delete), 1);
+    trial.converge(&one).await;
+    trial.destroy(&one).await;
+}
+
+#[tokio::test]
+async fn a_host_that_was_terminated_is_made_again() {
+    let text = hosts();
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let gone = trial.survey(&declared(&text)).await.of("Instance")[0].id.clone();
+    trial.aws.ec2().terminate_instances().instance_ids(&gone).send().await.unwrap();
+    assert_eq!(trial.plan(&text).await.count(Action::Create), 1);
+    trial.converge(&text).await;
+    assert!(trial.survey(&declared(&text)).await.of("Instance").iter().all(|host| host.id != gone));
+}
+
+#[tokio::test]
+async fn a_host_gets_another_profile_while_it_runs() {
+    let text = hosts();
+    let mut trial = trial().await;
+    let second = "---\napiVersion: farpost/v1\nkind: InstanceProfile\nmetadata: {name: branch-17-other}\n\
+                  spec: {role: '${Role.branch-17-host}'}\n";
+    trial.converge(&format!("{text}{second}")).await;
+    let changed = format!(
+        "{}{second}",
+        text.replace("${InstanceProfile.branch-17-host}", "arn:aws:iam::123456789012:instance-profile/branch-17-other")
+    );
+    let plan = trial.plan(&changed).await;
+    assert_eq!(fields(&plan), ["iamInstanceProfile", "iamInstanceProfile"]);
+    trial.converge(&changed).await;
+    trial.destroy(&changed).await;
+}
+
+#[tokio::test]
+async fn a_host_goes_when_its_tasks_have_ended() {
+    let text = hosts().replace("count: 2", "count: 1");
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let aws = std::sync::Arc::clone(&trial.aws);
+    let container = aws_sdk_ecs::types::ContainerDefinition::builder().name("job").image("busybox").memory(64).build();
+    let register = aws.ecs().register_task_definition().family("job").container_definitions(container);
+    register.send().await.unwrap();
+    let run = aws.ecs().run_task().cluster("branch-17").task_definition("job");
+    let task = run.send().await.unwrap().tasks()[0].task_arn().unwrap().to_owned();
+    let id = task.rsplit('/').next().unwrap().to_owned();
+    let stop = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        aws.ecs().stop_task().cluster("branch-17").task(&task).send().await.unwrap();
+    };
+    tokio::join!(trial.destroy(&text), stop);
+    assert!(waits(&trial).iter().any(|why| why.starts_with("draining: of no service") && why.contains(&id)));
+}

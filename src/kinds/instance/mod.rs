@@ -1,0 +1,193 @@
+//! An EC2 instance that runs ECS tasks: a container instance.
+//!
+//! `ecsConfig` becomes `/etc/ecs/ecs.config`; the user data that writes the file is made from it, always the same from
+//! the same spec. Live user data of that form is read back into `ecsConfig`, so that a difference shows by key.
+//!
+//! `DescribeInstances` tells neither user data nor volumes, and a public address only while there is one. What was
+//! declared of them has its digest in a tag; while the digests agree, no further call is made. An image that is given
+//! by parameter (`resolve:ssm:…`) is remembered in a tag too: a newer image behind the parameter replaces nothing by
+//! itself, another parameter does. To take the newest image, change anything that replaces, or delete the instance.
+//!
+//! cloud-init runs once, and the agent refuses to come back with another instance type ("Container instance type
+//! changes are not supported"), so both need a new instance. Stopping, for what can only be changed then, and deleting
+//! drain the container instance first and wait for its tasks.
+
+mod agent;
+mod calls;
+mod lint;
+mod lower;
+mod spec;
+mod update;
+mod user_data;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub use self::spec::{
+    AgentValue, BlockDevice, CpuCredits, CreditSpecification, Ebs, HttpTokens, InstanceSpec, MetadataOptions,
+    Placement, ShutdownBehavior, Tenancy, Toggle,
+};
+use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use crate::address::Address;
+use crate::aws::{Aws, Fault};
+
+/// The tag that remembers the parameter that an image was given by.
+const IMAGE_TAG: &str = "farpost/image";
+
+#[derive(Debug)]
+pub struct Instance;
+
+impl Kind for Instance {
+    type Spec = InstanceSpec;
+
+    const ABOUT: About = About {
+        kind: "Instance",
+        summary: "An EC2 instance, in the Region or on an Outpost, that joins a cluster and runs its tasks.",
+        id_prefix: Some("i-"),
+        attributes: &[
+            ("id", "The id: i-…"),
+            ("arn", "The ARN"),
+            ("privateIpAddress", "The private IPv4 address"),
+            ("publicIpAddress", "The public IPv4 address, while it has one"),
+            ("containerInstanceArn", "The ARN in ECS, once it has registered"),
+        ],
+        replace: &[
+            "imageId",
+            "instanceType",
+            "subnetId",
+            "keyName",
+            "ecsConfig",
+            "userData",
+            "associatePublicIpAddress",
+            "privateIpAddress",
+            "placement",
+            "blockDeviceMappings",
+        ],
+        unmanaged: &[
+            "securityGroupIds",
+            "associatePublicIpAddress",
+            "privateIpAddress",
+            "metadataOptions",
+            "blockDeviceMappings",
+            "ebsOptimized",
+            "disableApiTermination",
+            "disableApiStop",
+            "instanceInitiatedShutdownBehavior",
+            "creditSpecification",
+            "placement.availabilityZone",
+            "placement.hostId",
+        ],
+        calls: &[
+            "ec2:RunInstances",
+            "ec2:DescribeInstances",
+            "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeInstanceCreditSpecifications",
+            "ec2:DescribeVolumes",
+            "ec2:DescribeIamInstanceProfileAssociations",
+            "ec2:AssociateIamInstanceProfile",
+            "ec2:ReplaceIamInstanceProfileAssociation",
+            "ec2:DisassociateIamInstanceProfile",
+            "ec2:ModifyInstanceAttribute",
+            "ec2:ModifyInstanceMetadataOptions",
+            "ec2:ModifyInstanceCreditSpecification",
+            "ec2:MonitorInstances",
+            "ec2:UnmonitorInstances",
+            "ec2:StopInstances",
+            "ec2:StartInstances",
+            "ec2:TerminateInstances",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+            "ecs:ListContainerInstances",
+            "ecs:DescribeContainerInstances",
+            "ecs:UpdateContainerInstancesState",
+            "ecs:DeregisterContainerInstance",
+            "ecs:ListTasks",
+            "ecs:DescribeTasks",
+        ],
+        permissions: &["iam:PassRole", "ssm:GetParameters"],
+        patience_minutes: 20,
+        ..About::DEFAULT
+    };
+
+    fn lint(spec: &InstanceSpec, findings: &mut Findings) {
+        lint::lint(spec, findings);
+    }
+
+    fn normalise(spec: &mut InstanceSpec, _: &Place) {
+        spec.normalise();
+    }
+
+    fn copies(spec: &InstanceSpec) -> usize {
+        spec.count.map_or(1, |count| usize::from(count.max(1)))
+    }
+
+    /// Without the routes of its subnet the agent reaches nobody; without its cluster it registers nowhere.
+    fn runtime_needs(spec: &InstanceSpec, others: &BTreeMap<Address, Value>) -> Vec<Address> {
+        let routes = |address: &Address, other: &Value| {
+            let subnets = other["subnetIds"].as_array();
+            address.kind == "RouteTable" && subnets.is_some_and(|ids| ids.iter().any(|id| *id == *spec.subnet_id))
+        };
+        let registers_in = |address: &Address, other: &Value| {
+            let name = other["clusterName"].as_str().unwrap_or(&address.name);
+            address.kind == "Cluster" && spec.cluster().is_some_and(|cluster| cluster == name)
+        };
+        let needed = others.iter().filter(|(address, other)| routes(address, other) || registers_in(address, other));
+        needed.map(|(address, _)| address.clone()).collect()
+    }
+
+    async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<InstanceSpec>>, Fault> {
+        calls::read(aws, scope).await
+    }
+
+    async fn create(aws: &Aws, target: &Target<InstanceSpec>) -> Result<String, Fault> {
+        calls::create(aws, target).await
+    }
+
+    async fn update(
+        aws: &Aws,
+        target: &Target<InstanceSpec>,
+        live: &Found<InstanceSpec>,
+        changed: &Changed,
+    ) -> Result<Progress, Fault> {
+        update::update(aws, target, live, changed).await
+    }
+
+    async fn delete(aws: &Aws, live: &Found<InstanceSpec>) -> Result<Progress, Fault> {
+        calls::delete(aws, live).await
+    }
+
+    async fn retag(
+        aws: &Aws,
+        live: &Found<InstanceSpec>,
+        set: &BTreeMap<String, String>,
+        remove: &[String],
+    ) -> Result<(), Fault> {
+        crate::aws::ec2::retag(aws, &live.id, set, remove).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_instance_needs_its_routes_and_its_cluster() {
+        let spec: InstanceSpec = serde_json::from_value(json!({
+            "imageId": "ami-0123456789abcdef0", "instanceType": "c5.large", "subnetId": "${Subnet.floor.id}",
+            "ecsConfig": {"ECS_CLUSTER": "edge"}
+        }))
+        .unwrap();
+        let others = BTreeMap::from([
+            (Address::new("RouteTable", "out"), json!({"subnetIds": ["${Subnet.floor.id}"]})),
+            (Address::new("RouteTable", "other"), json!({"subnetIds": ["${Subnet.roof.id}"]})),
+            (Address::new("Cluster", "edge"), json!({})),
+            (Address::new("Cluster", "named"), json!({"clusterName": "edge"})),
+            (Address::new("Cluster", "west"), json!({})),
+        ]);
+        let needs: Vec<String> = Instance::runtime_needs(&spec, &others).iter().map(Address::to_string).collect();
+        assert_eq!(needs, ["Cluster/edge", "Cluster/named", "RouteTable/out"]);
+    }
+}

@@ -1,0 +1,200 @@
+//! Changing an instance in place. Each call makes what can be made now; what needs the instance stopped is done in
+//! steps, each of which starts from what is there.
+
+use aws_sdk_ec2::operation::modify_instance_attribute::builders::ModifyInstanceAttributeFluentBuilder as Modify;
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, AttributeValue, Filter, InstanceCreditSpecificationRequest, InstanceMetadataEndpointState,
+    InstanceMetadataProtocolState, InstanceMetadataTagsState,
+};
+
+use super::agent;
+use super::calls::{http_tokens, profile, sdk_credits, sdk_shutdown_behavior, toggle};
+use super::spec::InstanceSpec;
+use crate::aws::{Aws, Cause, Fault, fault};
+use crate::kinds::{Changed, Found, Progress, Target};
+
+pub(super) async fn update(
+    aws: &Aws,
+    target: &Target<InstanceSpec>,
+    live: &Found<InstanceSpec>,
+    changed: &Changed,
+) -> Result<Progress, Fault> {
+    let (full, id) = (&target.full, live.id.as_str());
+    // While it starts, half of the calls are refused.
+    if live.detail["state"] == "pending" {
+        return Ok(Progress::Waiting("starting".to_owned()));
+    }
+    for change in attribute_changes(full, changed) {
+        let call = || change(aws.ec2().modify_instance_attribute().instance_id(id));
+        aws.eventually(|| async { call().send().await.map_err(fault("ec2:ModifyInstanceAttribute")) }).await?;
+    }
+    if changed.has("metadataOptions") {
+        change_metadata(aws, id, full).await?;
+    }
+    if changed.has("monitoring") {
+        if full.monitoring == Some(true) {
+            aws.ec2().monitor_instances().instance_ids(id).send().await.map_err(fault("ec2:MonitorInstances"))?;
+        } else {
+            aws.ec2().unmonitor_instances().instance_ids(id).send().await.map_err(fault("ec2:UnmonitorInstances"))?;
+        }
+    }
+    if changed.has("creditSpecification") {
+        change_credits(aws, id, full).await?;
+    }
+    if changed.has("iamInstanceProfile") {
+        change_profile(aws, id, full.iam_instance_profile.as_deref()).await?;
+    }
+    change_power(aws, target, live, changed).await
+}
+
+/// EC2 takes one attribute a call.
+fn attribute_changes<'a>(
+    full: &'a InstanceSpec,
+    changed: &Changed,
+) -> Vec<Box<dyn Fn(Modify) -> Modify + Send + Sync + 'a>> {
+    let mut calls: Vec<Box<dyn Fn(Modify) -> Modify + Send + Sync>> = Vec::new();
+    if changed.has("securityGroupIds") {
+        calls.push(Box::new(|call| call.set_groups(full.security_group_ids.clone())));
+    }
+    if changed.has("sourceDestCheck") {
+        calls.push(Box::new(|call| call.source_dest_check(flag(full.source_dest_check))));
+    }
+    if changed.has("disableApiTermination") {
+        calls.push(Box::new(|call| call.disable_api_termination(flag(full.disable_api_termination))));
+    }
+    if changed.has("disableApiStop") {
+        calls.push(Box::new(|call| call.disable_api_stop(flag(full.disable_api_stop))));
+    }
+    if let Some(behavior) = full.instance_initiated_shutdown_behavior
+        && changed.has("instanceInitiatedShutdownBehavior")
+    {
+        let value = AttributeValue::builder().value(sdk_shutdown_behavior(behavior).as_str()).build();
+        calls.push(Box::new(move |call| call.instance_initiated_shutdown_behavior(value.clone())));
+    }
+    calls
+}
+
+fn flag(value: Option<bool>) -> AttributeBooleanValue {
+    AttributeBooleanValue::builder().value(value.unwrap_or_default()).build()
+}
+
+pub(super) async fn allow_termination(aws: &Aws, id: &str) -> Result<(), Fault> {
+    let call = aws.ec2().modify_instance_attribute().instance_id(id).disable_api_termination(flag(Some(false)));
+    call.send().await.map_err(fault("ec2:ModifyInstanceAttribute"))?;
+    Ok(())
+}
+
+async fn change_metadata(aws: &Aws, id: &str, full: &InstanceSpec) -> Result<(), Fault> {
+    let Some(options) = &full.metadata_options else { return Ok(()) };
+    let call = aws
+        .ec2()
+        .modify_instance_metadata_options()
+        .instance_id(id)
+        .set_http_tokens(options.http_tokens.map(http_tokens))
+        .set_http_endpoint(options.http_endpoint.map(|state| InstanceMetadataEndpointState::from(toggle(state))))
+        .set_http_put_response_hop_limit(options.http_put_response_hop_limit)
+        .set_http_protocol_ipv6(
+            options.http_protocol_ipv6.map(|state| InstanceMetadataProtocolState::from(toggle(state))),
+        )
+        .set_instance_metadata_tags(
+            options.instance_metadata_tags.map(|state| InstanceMetadataTagsState::from(toggle(state))),
+        );
+    call.send().await.map_err(fault("ec2:ModifyInstanceMetadataOptions"))?;
+    Ok(())
+}
+
+async fn change_credits(aws: &Aws, id: &str, full: &InstanceSpec) -> Result<(), Fault> {
+    const OPERATION: &str = "ec2:ModifyInstanceCreditSpecification";
+    let Some(credits) = &full.credit_specification else { return Ok(()) };
+    let one = InstanceCreditSpecificationRequest::builder()
+        .instance_id(id)
+        .cpu_credits(sdk_credits(credits.cpu_credits))
+        .build();
+    let call = aws.ec2().modify_instance_credit_specification().instance_credit_specifications(one);
+    let answer = call.send().await.map_err(fault(OPERATION))?;
+    match answer.unsuccessful_instance_credit_specifications().first().and_then(|one| one.error()) {
+        Some(error) => Err(Fault::found(OPERATION, Cause::Invalid, error.message().unwrap_or("refused"))),
+        None => Ok(()),
+    }
+}
+
+async fn change_profile(aws: &Aws, id: &str, name: Option<&str>) -> Result<(), Fault> {
+    let filter = |name: &str, values: &[&str]| {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        Filter::builder().name(name).set_values(Some(values)).build()
+    };
+    let call = aws
+        .ec2()
+        .describe_iam_instance_profile_associations()
+        .filters(filter("instance-id", &[id]))
+        .filters(filter("state", &["associating", "associated"]));
+    let answer = call.send().await.map_err(fault("ec2:DescribeIamInstanceProfileAssociations"))?;
+    let there = answer.iam_instance_profile_associations().first().and_then(|one| one.association_id());
+    match (there, name) {
+        (Some(association), Some(name)) => {
+            let call = || {
+                let call = aws.ec2().replace_iam_instance_profile_association().association_id(association);
+                call.iam_instance_profile(profile(name)).send()
+            };
+            aws.eventually(|| async { call().await.map_err(fault("ec2:ReplaceIamInstanceProfileAssociation")) })
+                .await?;
+        }
+        (None, Some(name)) => {
+            let call = || {
+                aws.ec2().associate_iam_instance_profile().instance_id(id).iam_instance_profile(profile(name)).send()
+            };
+            aws.eventually(|| async { call().await.map_err(fault("ec2:AssociateIamInstanceProfile")) }).await?;
+        }
+        (Some(association), None) => {
+            let call = aws.ec2().disassociate_iam_instance_profile().association_id(association).send();
+            call.await.map_err(fault("ec2:DisassociateIamInstanceProfile"))?;
+        }
+        (None, None) => {}
+    }
+    Ok(())
+}
+
+/// Stops and starts, and changes in between what can only be changed then.
+async fn change_power(
+    aws: &Aws,
+    target: &Target<InstanceSpec>,
+    live: &Found<InstanceSpec>,
+    changed: &Changed,
+) -> Result<Progress, Fault> {
+    let (full, id) = (&target.full, live.id.as_str());
+    let must_rest = changed.has("ebsOptimized");
+    let should_run = full.running != Some(false);
+    match live.detail["state"].as_str().unwrap_or_default() {
+        "running" if must_rest || (changed.has("running") && !should_run) => stop(aws, live).await,
+        "stopping" => Ok(Progress::Waiting("stopping".to_owned())),
+        "stopped" if must_rest => {
+            let call = aws.ec2().modify_instance_attribute().instance_id(id).ebs_optimized(flag(full.ebs_optimized));
+            call.send().await.map_err(fault("ec2:ModifyInstanceAttribute"))?;
+            // It comes here again, without this difference, to be started.
+            Ok(Progress::Waiting("changed while it is stopped".to_owned()))
+        }
+        "stopped" if changed.has("running") && should_run => start(aws, live).await,
+        _ => Ok(Progress::Done),
+    }
+}
+
+async fn stop(aws: &Aws, live: &Found<InstanceSpec>) -> Result<Progress, Fault> {
+    if let Some(cluster) = live.spec.cluster()
+        && let Some(container_instance) = agent::find(aws, cluster, &live.id).await?
+        && let Progress::Waiting(why) = agent::drain(aws, cluster, &container_instance).await?
+    {
+        return Ok(Progress::Waiting(why));
+    }
+    aws.ec2().stop_instances().instance_ids(&live.id).send().await.map_err(fault("ec2:StopInstances"))?;
+    Ok(Progress::Waiting("stopping".to_owned()))
+}
+
+async fn start(aws: &Aws, live: &Found<InstanceSpec>) -> Result<Progress, Fault> {
+    if let Some(cluster) = live.spec.cluster()
+        && let Some(container_instance) = agent::find(aws, cluster, &live.id).await?
+    {
+        agent::activate(aws, cluster, &container_instance).await?;
+    }
+    aws.ec2().start_instances().instance_ids(&live.id).send().await.map_err(fault("ec2:StartInstances"))?;
+    Ok(Progress::Waiting("starting".to_owned()))
+}

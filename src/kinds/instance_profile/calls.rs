@@ -1,0 +1,113 @@
+//! The calls that an instance profile needs.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
+
+use super::lower::lower;
+use super::spec::InstanceProfileSpec;
+use crate::aws::{Aws, Fault, fault};
+use crate::kinds::iam::{or_gone, sdk_tags, tags_of};
+use crate::kinds::{Changed, Found, Progress, Purpose, STACK_TAG, Scope, Target};
+
+pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<InstanceProfileSpec>>, Fault> {
+    let names = match scope.purpose {
+        Purpose::Settle(name) => vec![name.to_owned()],
+        Purpose::Survey | Purpose::Deep => candidates(aws, scope).await?,
+    };
+    let found = try_join_all(names.iter().map(|name| get(aws, name))).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The declared profiles, and those that hold a role of this stack, each once.
+async fn candidates(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<String>, Fault> {
+    // By key, as IAM tells names apart.
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for wanted in scope.wanted {
+        let name = wanted.spec["instanceProfileName"].as_str().unwrap_or(&wanted.address.name);
+        names.insert(name.to_lowercase(), name.to_owned());
+    }
+    for role in scope.shared.roles(aws).await? {
+        let is_ours = tags_of(role.tags()).get(STACK_TAG).is_some_and(|stack| *stack == scope.place.stack);
+        for profile in role.instance_profile_list() {
+            let name = profile.instance_profile_name();
+            let key = name.to_lowercase();
+            // The name as IAM has it stands for the one that is declared.
+            if is_ours || names.contains_key(&key) {
+                names.insert(key, name.to_owned());
+            }
+        }
+    }
+    Ok(names.into_values().collect())
+}
+
+async fn get(aws: &Aws, name: &str) -> Result<Option<Found<InstanceProfileSpec>>, Fault> {
+    let call = aws.iam().get_instance_profile().instance_profile_name(name).send();
+    match call.await.map_err(fault("iam:GetInstanceProfile")) {
+        Ok(answer) => Ok(answer.instance_profile().map(lower)),
+        Err(fault) if fault.is_gone() => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+pub(super) async fn create(aws: &Aws, target: &Target<InstanceProfileSpec>) -> Result<String, Fault> {
+    let name = target.spec.name(&target.address.name);
+    let call = aws
+        .iam()
+        .create_instance_profile()
+        .instance_profile_name(name)
+        .set_path(target.spec.path.clone())
+        .set_tags(Some(sdk_tags(&target.tags)));
+    call.send().await.map_err(fault("iam:CreateInstanceProfile"))?;
+    Ok(name.to_owned())
+}
+
+pub(super) async fn update(
+    aws: &Aws,
+    target: &Target<InstanceProfileSpec>,
+    live: &Found<InstanceProfileSpec>,
+    changed: &Changed,
+) -> Result<Progress, Fault> {
+    if !changed.has("role") {
+        return Ok(Progress::Done);
+    }
+    if let Some(role) = &live.spec.role {
+        remove_role(aws, &live.id, role).await?;
+    }
+    if let Some(role) = &target.full.role {
+        let call = || aws.iam().add_role_to_instance_profile().instance_profile_name(&live.id).role_name(role).send();
+        aws.eventually(|| async { call().await.map_err(fault("iam:AddRoleToInstanceProfile")) }).await?;
+    }
+    Ok(Progress::Done)
+}
+
+async fn remove_role(aws: &Aws, profile: &str, role: &str) -> Result<(), Fault> {
+    let call = aws.iam().remove_role_from_instance_profile().instance_profile_name(profile).role_name(role).send();
+    or_gone(call.await.map_err(fault("iam:RemoveRoleFromInstanceProfile")))
+}
+
+pub(super) async fn delete(aws: &Aws, live: &Found<InstanceProfileSpec>) -> Result<Progress, Fault> {
+    if let Some(role) = &live.spec.role {
+        remove_role(aws, &live.id, role).await?;
+    }
+    let call = aws.iam().delete_instance_profile().instance_profile_name(&live.id).send();
+    call.await.map_err(fault("iam:DeleteInstanceProfile"))?;
+    Ok(Progress::Done)
+}
+
+pub(super) async fn retag(
+    aws: &Aws,
+    live: &Found<InstanceProfileSpec>,
+    set: &BTreeMap<String, String>,
+    remove: &[String],
+) -> Result<(), Fault> {
+    if !set.is_empty() {
+        let call = aws.iam().tag_instance_profile().instance_profile_name(&live.id).set_tags(Some(sdk_tags(set)));
+        call.send().await.map_err(fault("iam:TagInstanceProfile"))?;
+    }
+    if !remove.is_empty() {
+        let call = aws.iam().untag_instance_profile().instance_profile_name(&live.id);
+        call.set_tag_keys(Some(remove.to_vec())).send().await.map_err(fault("iam:UntagInstanceProfile"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! Finding services: what is declared by name, what is ours by tag, and the rest only where a cluster holds more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ecs::types::{self, DesiredStatus, ServiceField, TaskStopCode};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::lower::{long_arn, lower, parts};
+use super::spec::ServiceSpec;
+use crate::aws::{Aws, Cause, Fault, fault};
+use crate::kinds::cluster::Contents;
+use crate::kinds::{Found, Purpose, Readiness, Scope, Wanted};
+
+/// How many services one call describes.
+const AT_ONCE: usize = 10;
+/// How many revisions one call describes.
+const REVISIONS_AT_ONCE: usize = 20;
+/// How many calls are under way together.
+const CONCURRENCY: usize = 4;
+/// How many different reasons of stopped tasks are told.
+const REASONS: usize = 3;
+
+/// Names of services by cluster.
+type Names = BTreeMap<String, BTreeSet<String>>;
+
+pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<ServiceSpec>>, Fault> {
+    let settles = matches!(scope.purpose, Purpose::Settle(_));
+    let mut names = Names::new();
+    let mut add = |cluster: &str, name: &str| {
+        names.entry(cluster.to_owned()).or_default().insert(name.to_owned());
+    };
+    match scope.purpose {
+        Purpose::Settle(id) => {
+            if let Some((cluster, name)) = parts(id) {
+                add(cluster, name);
+            }
+        }
+        // What is declared is asked for by name, because the tagging service lags behind; it knows the rest.
+        Purpose::Survey | Purpose::Deep => {
+            let tagged = scope.shared.tagged(aws, &scope.place.stack).await?;
+            tagged.iter().filter_map(|one| parts(&one.arn)).for_each(|(cluster, name)| add(cluster, name));
+            let keys = scope.wanted.iter().filter_map(|wanted| wanted.key.as_deref()?.split_once('/'));
+            keys.for_each(|(cluster, name)| add(cluster, name));
+        }
+    }
+    let mut services = describe(aws, &names).await?;
+    if !settles {
+        let more = unknown(aws, scope, &names, &services).await?;
+        services.extend(describe(aws, &more).await?);
+    }
+    services.retain(|service| service.status() != Some("INACTIVE"));
+    // What is declared and drains is as good as gone; creating it waits for the name.
+    let is_wanted = |service: &types::Service| wanted_of(scope, service).is_some();
+    services.retain(|service| settles || service.status() != Some("DRAINING") || !is_wanted(service));
+    let declared: Vec<Option<ServiceSpec>> = services
+        .iter()
+        .map(|service| wanted_of(scope, service).and_then(|wanted| serde_json::from_value(wanted.spec.clone()).ok()))
+        .collect();
+    let revisions = revisions(aws, scope, &services, &declared).await?;
+    let mut found: Vec<Found<ServiceSpec>> = services
+        .iter()
+        .zip(&declared)
+        .map(|(service, declared)| {
+            let revision = service.service_arn().and_then(|arn| revisions.get(arn));
+            lower(service, declared.as_ref(), revision, settles)
+        })
+        .collect();
+    if let (Purpose::Settle(id), [Found { readiness: Readiness::Failed(why), .. }]) = (scope.purpose, &mut found[..])
+        && let Some((cluster, name)) = parts(id)
+    {
+        // That the reasons cannot be read must not hide the failure.
+        match stopped_reasons(aws, cluster, name).await {
+            Ok(reasons) => reasons.iter().for_each(|reason| why.push_str(&format!("\n  a task stopped: {reason}"))),
+            Err(fault) => tracing::debug!(%fault, "no reasons of stopped tasks"),
+        }
+    }
+    Ok(found)
+}
+
+fn wanted_of<'a>(scope: &Scope<'a>, service: &types::Service) -> Option<&'a Wanted> {
+    let arn = long_arn(service);
+    let (_, key) = arn.split_once(":service/")?;
+    scope.wanted.iter().find(|wanted| wanted.key.as_deref() == Some(key))
+}
+
+async fn describe(aws: &Aws, names: &Names) -> Result<Vec<types::Service>, Fault> {
+    let calls = names.iter().flat_map(|(cluster, names)| {
+        let names: Vec<String> = names.iter().cloned().collect();
+        let chunks: Vec<_> = names.chunks(AT_ONCE).map(|names| (cluster.clone(), names.to_vec())).collect();
+        chunks
+    });
+    let answers = stream::iter(calls.collect::<Vec<_>>())
+        .map(|(cluster, names)| describe_some(aws, cluster, names))
+        .buffered(CONCURRENCY)
+        .try_collect::<Vec<_>>();
+    Ok(answers.await?.into_iter().flatten().collect())
+}
+
+async fn describe_some(aws: &Aws, cluster: String, names: Vec<String>) -> Result<Vec<types::Service>, Fault> {
+    let operation = "ecs:DescribeServices";
+    let call = aws.ecs().describe_services().cluster(cluster).set_services(Some(names)).include(ServiceField::Tags);
+    match call.send().await.map_err(fault(operation)) {
+        Ok(answer) => {
+            if let Some(failure) = answer.failures().iter().find(|failure| failure.reason() != Some("MISSING")) {
+                let (arn, reason) = (failure.arn().unwrap_or_default(), failure.reason().unwrap_or("no reason given"));
+                return Err(Fault::found(operation, Cause::Invalid, format!("{arn}: {reason}")));
+            }
+            Ok(answer.services.unwrap_or_default())
+        }
+        // Without the cluster there is no service of it.
+        Err(fault) if fault.is_gone() => Ok(Vec::new()),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Services that nobody declares and the tagging service has not told of yet: looked for in clusters of ours that count
+/// more services than were found.
+async fn unknown(aws: &Aws, scope: &Scope<'_>, asked: &Names, services: &[types::Service]) -> Result<Names, Fault> {
+    let mut more = Names::new();
+    for cluster in scope.known.of("Cluster") {
+        let count = serde_json::from_value::<Contents>(cluster.detail.clone()).map_or(0, |held| held.active_services);
+        let arn = cluster.attributes.get("arn").map(String::as_str);
+        let known = services.iter().filter(|one| one.cluster_arn() == arn && one.status() == Some("ACTIVE")).count();
+        let is_ours = cluster.tags.get(crate::kinds::STACK_TAG) == Some(&scope.place.stack);
+        if !is_ours || usize::try_from(count).unwrap_or(0) <= known {
+            continue;
+        }
+        let pages = aws.ecs().list_services().cluster(&cluster.id).max_results(100).into_paginator().items().send();
+        let arns = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListServices"))?;
+        let names = arns.iter().filter_map(|arn| arn.rsplit('/').next()).map(str::to_owned);
+        let new: BTreeSet<String> =
+            names.filter(|name| !asked.get(&cluster.id).is_some_and(|asked| asked.contains(name))).collect();
+        if !new.is_empty() {
+            more.insert(cluster.id.clone(), new);
+        }
+    }
+    Ok(more)
+}
+
+/// What AWS tells of a service only with its revision, by the service's ARN: asked for where it is declared, and by a
+/// deep read everywhere.
+async fn revisions(
+    aws: &Aws,
+    scope: &Scope<'_>,
+    services: &[types::Service],
+    declared: &[Option<ServiceSpec>],
+) -> Result<BTreeMap<String, types::ServiceRevision>, Fault> {
+    let needs = |declared: &Option<ServiceSpec>| {
+        scope.purpose == Purpose::Deep
+            || declared.as_ref().is_some_and(|spec| spec.gateway_connectors.is_some() || spec.monitoring.is_some())
+    };
+    let needed = services.iter().zip(declared).filter(|(_, declared)| needs(declared));
+    let arns: Vec<String> = needed
+        .flat_map(|(service, _)| service.current_service_revisions())
+        .filter_map(|revision| revision.arn().map(str::to_owned))
+        .collect();
+    let mut newest: BTreeMap<String, types::ServiceRevision> = BTreeMap::new();
+    for arns in arns.chunks(REVISIONS_AT_ONCE) {
+        let call = aws.ecs().describe_service_revisions().set_service_revision_arns(Some(arns.to_vec()));
+        let answer = call.send().await.map_err(fault("ecs:DescribeServiceRevisions"))?;
+        for revision in answer.service_revisions.unwrap_or_default() {
+            let Some(service) = revision.service_arn().map(str::to_owned) else { continue };
+            let is_newer = newest.get(&service).is_none_or(|known| revision.created_at() > known.created_at());
+            if is_newer {
+                newest.insert(service, revision);
+            }
+        }
+    }
+    Ok(newest)
+}
+
+/// Why tasks of a service stopped by themselves, the latest first, each reason once.
+async fn stopped_reasons(aws: &Aws, cluster: &str, service: &str) -> Result<Vec<String>, Fault> {
+    let list = aws.ecs().list_tasks().cluster(cluster).service_name(service).desired_status(DesiredStatus::Stopped);
+    let arns = list.send().await.map_err(fault("ecs:ListTasks"))?.task_arns.unwrap_or_default();
+    if arns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let call = aws.ecs().describe_tasks().cluster(cluster).set_tasks(Some(arns));
+    let mut tasks = call.send().await.map_err(fault("ecs:DescribeTasks"))?.tasks.unwrap_or_default();
+    tasks.retain(|task| task.stop_code() != Some(&TaskStopCode::ServiceSchedulerInitiated));
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at().map(aws_smithy_types::DateTime::as_nanos)));
+    let mut reasons: Vec<String> = Vec::new();
+    for reason in tasks.iter().map(reason) {
+        if !reasons.contains(&reason) && reasons.len() < REASONS {
+            reasons.push(reason);
+        }
+    }
+    Ok(reasons)
+}
+
+/// `Essential container in task exited (app: exit code 1)`.
+fn reason(task: &types::Task) -> String {
+    let containers = task.containers().iter().filter_map(|container| {
+        let name = container.name().unwrap_or_default();
+        match (container.reason(), container.exit_code()) {
+            (Some(reason), _) => Some(format!("{name}: {reason}")),
+            (None, Some(code)) => Some(format!("{name}: exit code {code}")),
+            (None, None) => None,
+        }
+    });
+    let containers: Vec<String> = containers.collect();
+    let stopped = task.stopped_reason().unwrap_or("no reason given");
+    if containers.is_empty() { stopped.to_owned() } else { format!("{stopped} ({})", containers.join("; ")) }
+}

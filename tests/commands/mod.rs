@@ -1,0 +1,7 @@
+//! The command as a user runs it: what it says, what it ends with, what it leaves.
+
+mod bad_input;
+mod diff;
+mod lifecycle;
+mod trouble;
+mod walkthrough;

@@ -1,0 +1,56 @@
+"""Prints everything that carries a stack's tag: leftovers.py ENDPOINT STACK"""
+
+import sys
+
+import boto3
+
+endpoint, stack = sys.argv[1:]
+
+
+def client(service):
+    return boto3.client(service, endpoint_url=endpoint)
+
+
+def is_ours(tags):
+    pairs = {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags or []}
+    return pairs.get("farpost/stack") == stack
+
+
+def left():
+    ec2, iam, ecs = client("ec2"), client("iam"), client("ecs")
+    for operation, member, name in [
+        ("describe_vpcs", "Vpcs", "VpcId"),
+        ("describe_subnets", "Subnets", "SubnetId"),
+        ("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+        ("describe_route_tables", "RouteTables", "RouteTableId"),
+        ("describe_security_groups", "SecurityGroups", "GroupId"),
+        ("describe_key_pairs", "KeyPairs", "KeyName"),
+    ]:
+        for found in getattr(ec2, operation)()[member]:
+            if is_ours(found.get("Tags")):
+                yield found[name]
+    for reservation in ec2.describe_instances()["Reservations"]:
+        for instance in reservation["Instances"]:
+            if is_ours(instance.get("Tags")) and instance["State"]["Name"] != "terminated":
+                yield instance["InstanceId"]
+    for role in iam.list_roles()["Roles"]:
+        if is_ours(iam.list_role_tags(RoleName=role["RoleName"])["Tags"]):
+            yield role["Arn"]
+    for profile in iam.list_instance_profiles()["InstanceProfiles"]:
+        if is_ours(iam.list_instance_profile_tags(InstanceProfileName=profile["InstanceProfileName"])["Tags"]):
+            yield profile["Arn"]
+    for cluster in ecs.list_clusters()["clusterArns"]:
+        found = ecs.describe_clusters(clusters=[cluster], include=["TAGS"])["clusters"][0]
+        if is_ours(found["tags"]) and found["status"] != "INACTIVE":
+            yield cluster
+        for service in ecs.list_services(cluster=cluster)["serviceArns"]:
+            yield service
+        for task in ecs.list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"]:
+            yield task
+    for definition in ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]:
+        if is_ours(ecs.describe_task_definition(taskDefinition=definition, include=["TAGS"])["tags"]):
+            yield definition
+
+
+for name in left():
+    print(name)
