@@ -4,12 +4,12 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// The digest of a text: 64 hexadecimal digits.
-pub fn hex(text: &str) -> String {
+pub(crate) fn hex(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The digest of a value; objects count as sets of members.
-pub fn of_value(value: &Value) -> String {
+pub(crate) fn of_value(value: &Value) -> String {
     let mut text = String::new();
     write_sorted(&mut text, value);
     hex(&text)

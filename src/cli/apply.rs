@@ -108,6 +108,7 @@ pub(super) async fn stop_on_signal(stop: CancellationToken) {
     loop {
         signal().await;
         if !first {
+            #[expect(clippy::exit, reason = "the second signal asks for exactly this")]
             std::process::exit(130);
         }
         first = false;
@@ -162,7 +163,7 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
     }
     match left {
         Some(left) if left.is_empty() => {
-            text.push_str(&style::paint(style::CREATE, "Converged: planning again finds nothing to do.\n"))
+            text.push_str(&style::paint(style::CREATE, "Converged: planning again finds nothing to do.\n"));
         }
         Some(left) => {
             text.push_str(&style::paint(style::ERROR, "Not converged: planning again still finds this.\n"));

@@ -23,7 +23,7 @@ pub struct PlanArgs {
 
 /// How live AWS is read and what a plan may do.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Reading {
+pub(super) struct Reading {
     /// Read everything, also what digests in tags stand for
     #[arg(long)]
     pub(super) deep: bool,

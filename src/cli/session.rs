@@ -20,20 +20,20 @@ use crate::sandbox::world::World;
 
 /// The manifests that a command works on.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Manifests {
+pub(super) struct Manifests {
     /// Files and directories with manifests
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 }
 
 /// Every kind that a document may have.
-pub fn kind_names() -> Vec<&'static str> {
+pub(super) fn kind_names() -> Vec<&'static str> {
     std::iter::once(desired::STACK_KIND).chain(KINDS.iter().map(|kind| kind.about().kind)).collect()
 }
 
 impl Manifests {
     /// Loads and checks the manifests; warnings are told, errors fail.
-    pub fn load(&self, global: &Global) -> Result<Desired, Failure> {
+    pub(super) fn load(&self, global: &Global) -> Result<Desired, Failure> {
         let (desired, findings) = self.check();
         match desired {
             Some(desired) => {
@@ -47,7 +47,7 @@ impl Manifests {
     }
 
     /// Loads and checks the manifests.
-    pub fn check(&self) -> (Option<Desired>, Vec<diagnostic::Diagnostic>) {
+    pub(super) fn check(&self) -> (Option<Desired>, Vec<diagnostic::Diagnostic>) {
         let (documents, mut findings) = manifest::load(&self.paths, &kind_names());
         let is_broken = diagnostic::has_errors(&findings);
         let (desired, more) = desired::check(documents);
@@ -61,7 +61,7 @@ impl Manifests {
 }
 
 /// Connects to AWS or to the sandbox and refuses any account or region but the stack's.
-pub async fn connect(global: &Global, stack: &Stack) -> Result<Arc<Aws>, Failure> {
+pub(super) async fn connect(global: &Global, stack: &Stack) -> Result<Arc<Aws>, Failure> {
     let aws = connect_anywhere(global, stack).await?;
     let mut refusals = Vec::new();
     let mut refuse = |what: &str, wanted: &str, found: &str, help: &str| {
@@ -101,7 +101,7 @@ async fn connect_anywhere(global: &Global, stack: &Stack) -> Result<Aws, Failure
 }
 
 /// An error with its causes on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {
@@ -113,14 +113,14 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Reads AWS and plans.
-pub async fn make_plan(aws: &Aws, desired: &Desired, goal: Goal, guards: Guards, deep: bool) -> Result<Plan, Failure> {
+pub(super) async fn make_plan(aws: &Aws, desired: &Desired, goal: Goal, guards: Guards, deep: bool) -> Result<Plan, Failure> {
     let purpose = if deep { Purpose::Deep } else { Purpose::Survey };
     let survey = survey(aws, &desired.place(), &desired.wanted(), purpose).await.map_err(Failure::Faults)?;
     Ok(plan(desired, &survey, goal, guards, aws.counts()))
 }
 
 /// Account and region of a sandbox file that exists.
-pub fn sandbox_place(file: &std::path::Path) -> Result<(String, String), Failure> {
+pub(super) fn sandbox_place(file: &std::path::Path) -> Result<(String, String), Failure> {
     if !file.exists() {
         let message = format!("there is no sandbox in {}", file.display());
         return Err(Failure::because(message, "it is made by the first `farpost apply PATH --sandbox`"));

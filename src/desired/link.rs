@@ -158,7 +158,7 @@ fn write_in_full(value: &mut serde_json::Value, short: &str, full: &str) {
         serde_json::Value::String(text) if text.contains(short) => *text = text.replace(short, full),
         serde_json::Value::Array(items) => items.iter_mut().for_each(|item| write_in_full(item, short, full)),
         serde_json::Value::Object(members) => {
-            members.values_mut().for_each(|member| write_in_full(member, short, full))
+            members.values_mut().for_each(|member| write_in_full(member, short, full));
         }
         _ => {}
     }

@@ -19,7 +19,7 @@ enum Part {
 }
 
 /// The positions of references in specs of this schema.
-pub fn positions(schema: &Value) -> Vec<Position> {
+pub(super) fn positions(schema: &Value) -> Vec<Position> {
     let mut found = Vec::new();
     walk(schema, schema, &mut Vec::new(), &mut found);
     found

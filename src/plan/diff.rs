@@ -69,7 +69,7 @@ impl Walk<'_> {
             (Some(Value::Array(desired)), Some(Value::Array(live))) => self.compare_lists(path, desired, live, out),
             // A list that is not there is an empty one, so that each of its items shows.
             (Some(Value::Array(desired)), None) if names(desired, &[]).is_some() => {
-                self.compare_lists(path, desired, &[], out)
+                self.compare_lists(path, desired, &[], out);
             }
             (None, Some(Value::Array(live))) if names(live, &[]).is_some() => self.compare_lists(path, &[], live, out),
             (desired, live) => out.push(FieldChange {

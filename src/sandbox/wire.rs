@@ -306,7 +306,7 @@ fn escape(text: &str) -> String {
 }
 
 fn request_id() -> String {
-    let mut digits = || fastrand::u32(..);
+    let digits = || fastrand::u32(..);
     format!(
         "{:08x}-{:04x}-4{:03x}-8{:03x}-{:08x}{:04x}",
         digits(),

@@ -37,6 +37,9 @@ pub enum Drift {
     Report,
 }
 
+/// Connects for a stack; a message when it cannot.
+pub type Connect = Box<dyn Fn(&Desired) -> BoxFuture<'static, Result<Arc<Aws>, String>> + Send + Sync>;
+
 /// How to watch.
 pub struct Settings {
     pub paths: Vec<PathBuf>,
@@ -48,7 +51,7 @@ pub struct Settings {
     /// Reads and checks the manifests.
     pub load: Box<dyn Fn() -> (Option<Desired>, Vec<Diagnostic>) + Send + Sync>,
     /// Connects for a stack; a message when it cannot.
-    pub connect: Box<dyn Fn(&Desired) -> BoxFuture<'static, Result<Arc<Aws>, String>> + Send + Sync>,
+    pub connect: Connect,
     /// Tells one line.
     pub say: Box<dyn Fn(&str) + Send + Sync>,
 }

@@ -19,7 +19,7 @@ fn server(answer: &'static str) -> String {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
             let mut buffer = [0; 8192];
-            stream.read(&mut buffer).ok();
+            let _request = stream.read(&mut buffer);
             stream.write_all(answer.as_bytes()).ok();
         }
     });

@@ -137,7 +137,7 @@ fn examples_are_clean() {
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
     paths.push(root().join("examples/outposts"));
     for path in paths {
-        let (documents, mut findings) = farpost::manifest::load(&[path.clone()], &kinds());
+        let (documents, mut findings) = farpost::manifest::load(std::slice::from_ref(&path), &kinds());
         let (desired, more) = farpost::desired::check(documents);
         findings.extend(more);
         let text = farpost::diagnostic::text::render(&findings, false);

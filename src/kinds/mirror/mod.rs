@@ -9,16 +9,16 @@ mod choice;
 
 use std::collections::HashMap;
 
-pub use aws_smithy_types::error::operation::BuildError;
+pub(super) use aws_smithy_types::error::operation::BuildError;
 use aws_smithy_types::{Document, Number};
-pub use choice::{Choice, Enumeration};
+pub(super) use choice::Choice;
 use indexmap::IndexMap;
 use schemars::Schema;
 use serde::Serialize;
 use serde_json::Value;
 
 /// A value that has an equal in the AWS SDK.
-pub trait Mirror: Sized {
+pub(super) trait Mirror: Sized {
     /// The SDK's type of the same thing.
     type Sdk;
     /// What is sent to AWS.
@@ -37,7 +37,7 @@ pub trait Mirror: Sized {
 }
 
 /// A member of a structure: `Option<T>`, or `T` when it is required.
-pub trait Member: Sized {
+pub(super) trait Member: Sized {
     /// The SDK's type without its `Option`.
     type Sdk;
     /// What is sent, if anything.
@@ -109,7 +109,7 @@ impl<T: Mirror> Member for Option<T> {
 }
 
 /// A field of an SDK structure, which is an `Option` or not.
-pub trait Slot<S> {
+pub(super) trait Slot<S> {
     /// Sets the field; a field that is not an `Option` keeps what it has when there is no value.
     fn fill(&mut self, value: Option<S>);
 }
@@ -385,7 +385,7 @@ fn json(document: &Document) -> Value {
 }
 
 /// A schema transform that marks the items of a list as references to another kind.
-pub fn items_refer(kind: &'static str, attribute: &'static str) -> impl FnMut(&mut Schema) {
+pub(super) fn items_refer(kind: &'static str, attribute: &'static str) -> impl FnMut(&mut Schema) {
     move |schema| {
         if let Some(items) = schema.get_mut("items").and_then(Value::as_object_mut) {
             items.insert("x-ref".into(), kind.into());

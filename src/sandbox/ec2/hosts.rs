@@ -30,7 +30,6 @@ pub(in crate::sandbox) struct Host {
     pub(in crate::sandbox) agent_version: Option<String>,
     /// Since when it is in the state `running`; none when it is not (pending, stopping, stopped).
     pub(in crate::sandbox) running_since: Option<Timestamp>,
-    pub(in crate::sandbox) private_ip: String,
 }
 
 /// Every instance that is not terminated or shutting down.
@@ -61,7 +60,6 @@ pub(in crate::sandbox) fn hosts(state: &State) -> Vec<Host> {
                 profile_arn: association.map(|association| association.profile_arn.clone()),
                 agent_version: image.and_then(|image| image.ecs_agent.clone()),
                 running_since: instance.running_since,
-                private_ip: interface.map(|interface| interface.private_ip.clone()).unwrap_or_default(),
             }
         })
         .collect()

@@ -258,7 +258,6 @@ mod tests {
             profile_arn: None,
             agent_version: Some("1.102.0".into()),
             running_since: None,
-            private_ip: "10.0.0.4".into(),
         }
     }
 
