@@ -113,7 +113,13 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Reads AWS and plans.
-pub(super) async fn make_plan(aws: &Aws, desired: &Desired, goal: Goal, guards: Guards, deep: bool) -> Result<Plan, Failure> {
+pub(super) async fn make_plan(
+    aws: &Aws,
+    desired: &Desired,
+    goal: Goal,
+    guards: Guards,
+    deep: bool,
+) -> Result<Plan, Failure> {
     let purpose = if deep { Purpose::Deep } else { Purpose::Survey };
     let survey = survey(aws, &desired.place(), &desired.wanted(), purpose).await.map_err(Failure::Faults)?;
     Ok(plan(desired, &survey, goal, guards, aws.counts()))

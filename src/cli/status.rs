@@ -40,10 +40,11 @@ pub(super) async fn status(global: &Global, args: &StatusArgs) -> Result<ExitCod
                 shared: &shared,
             };
             let looked = kind.read(&aws, &scope).await.map_err(Failure::from)?;
+            // What cannot be looked at alone (a task that ECS has forgotten) is as the survey saw it.
             let readiness = looked
                 .into_iter()
                 .find(|one| one.id == found.id)
-                .map_or(Readiness::Failed("it has just gone".to_owned()), |one| one.readiness);
+                .map_or_else(|| found.readiness.clone(), |one| one.readiness);
             rows.push((address, found.id.clone(), readiness));
         }
     }

@@ -79,7 +79,7 @@ impl Sandbox {
             let line = serde_json::json!({
                 "service": call.service.name(),
                 "operation": call.operation,
-                "body": String::from_utf8_lossy(request.body()),
+                call.service.body_name(): String::from_utf8_lossy(request.body()),
             });
             let mut file = record.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             writeln!(file, "{line}").ok();

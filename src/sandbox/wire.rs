@@ -66,6 +66,14 @@ impl Service {
         }
     }
 
+    /// What the body of a request is called where requests are recorded.
+    pub(super) fn body_name(self) -> &'static str {
+        match self.format() {
+            Format::Ec2Query | Format::AwsQuery => "form",
+            Format::AwsJson => "body",
+        }
+    }
+
     fn namespace(self) -> &'static str {
         match self {
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",

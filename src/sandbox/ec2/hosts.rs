@@ -40,7 +40,6 @@ pub(in crate::sandbox) fn hosts(state: &State) -> Vec<Host> {
         .map(|instance| {
             let kind = instance_type::find(&instance.instance_type);
             let (vcpus, memory) = kind.map_or((0, 0), |kind| (kind.vcpus, kind.memory));
-            let interface = instance.network_interface_id.as_ref().and_then(|id| ec2.network_interfaces.get(id));
             let association = ec2.profile_associations.values().find(|held| held.instance_id == instance.instance_id);
             let image = state.world.images.iter().find(|image| image.id == instance.image_id);
             let user_data = instance.user_data.as_ref().and_then(|data| base64::decode(data).ok());
