@@ -9,6 +9,7 @@
 
 mod attempts;
 mod calls;
+mod lower;
 mod marker;
 mod read;
 pub mod spec;

@@ -7,14 +7,13 @@ use serde_json::{Value, json};
 
 use super::Task;
 use super::attempts::{Attempt, State, attempts, is_stopped};
+use super::lower::{bare, cluster, id, parts};
 use super::marker::{Marker, digest, key, names, started_by};
 use super::spec::TaskSpec;
 use crate::address::Address;
 use crate::aws::{Aws, Fault, fault};
 use crate::kinds::task_definition::{FAMILY_REVISION, describe};
-use crate::kinds::{
-    Attributes, Found, Kind as _, Owner, Purpose, RESOURCE_TAG, Readiness, STACK_TAG, Scope, Wanted, is_open,
-};
+use crate::kinds::{Found, Kind as _, Owner, Purpose, Readiness, Scope, Wanted, is_open};
 use crate::manifest::substitute;
 
 /// The last part of an id when the task ran in another life.
@@ -228,44 +227,6 @@ impl Declared<'_> {
         found.detail["hasSucceeded"] = has_succeeded.into();
         found
     }
-}
-
-fn bare(
-    stack: &str,
-    address: &Address,
-    id: String,
-    spec: TaskSpec,
-    readiness: Readiness,
-    detail: Value,
-) -> Found<TaskSpec> {
-    Found {
-        id,
-        key: None,
-        spec,
-        attributes: Attributes::from([("startedBy".to_owned(), started_by(stack, &address.name))]),
-        tags: BTreeMap::from([
-            (STACK_TAG.to_owned(), stack.to_owned()),
-            (RESOURCE_TAG.to_owned(), address.to_string()),
-        ]),
-        readiness,
-        detail,
-    }
-}
-
-pub(super) fn cluster(spec: &TaskSpec) -> &str {
-    spec.cluster.as_deref().unwrap_or("default")
-}
-
-/// `edge/migrate/0123`: where to look for the tasks of a declaration, and for which of them.
-pub(super) fn id(cluster: &str, name: &str, attempt: &str) -> String {
-    format!("{cluster}/{name}/{attempt}")
-}
-
-/// Cluster, name and attempt of an id.
-pub(super) fn parts(id: &str) -> Option<(&str, &str, &str)> {
-    let (rest, attempt) = id.rsplit_once('/')?;
-    let (cluster, name) = rest.split_once('/')?;
-    Some((cluster, name, attempt))
 }
 
 /// How the attempts of this run are called.
