@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Whether a task ran, runs, or has to.
 
 use std::collections::BTreeMap;
@@ -7,14 +8,13 @@ use serde_json::{Value, json};
 
 use super::Task;
 use super::attempts::{Attempt, State, attempts, is_stopped};
+use super::lower::{bare, cluster, id, parts};
 use super::marker::{Marker, digest, key, names, started_by};
 use super::spec::TaskSpec;
 use crate::address::Address;
 use crate::aws::{Aws, Fault, fault};
 use crate::kinds::task_definition::{FAMILY_REVISION, describe};
-use crate::kinds::{
-    Attributes, Found, Kind as _, Owner, Purpose, RESOURCE_TAG, Readiness, STACK_TAG, Scope, Wanted, is_open,
-};
+use crate::kinds::{Found, Kind as _, Owner, Purpose, Readiness, Scope, Wanted, is_open};
 use crate::manifest::substitute;
 
 /// The last part of an id when the task ran in another life.
@@ -230,7 +230,32 @@ impl Declared<'_> {
     }
 }
 
-fn bare(
+/// How the attempts of this run are called.
+pub(super) fn own_attempts(aws: &Aws, address: &Address) -> String {
+    format!("{}-", &aws.token(&address.to_string())[..16])
+}
+
+fn has_reference(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_open(text),
+        Value::Array(items) => items.iter().any(has_reference),
+        Value::Object(members) => members.values().any(has_reference),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+=======
+//! A run as an object: its id, and what is said of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::marker::started_by;
+use super::spec::TaskSpec;
+use crate::address::Address;
+use crate::kinds::{Attributes, Found, RESOURCE_TAG, Readiness, STACK_TAG};
+
+/// A task as its declaration makes it. What ECS tells of tasks is not what was declared, so the spec comes from
+/// elsewhere.
+pub(super) fn bare(
     stack: &str,
     address: &Address,
     id: String,
@@ -252,6 +277,7 @@ fn bare(
     }
 }
 
+/// The cluster by name.
 pub(super) fn cluster(spec: &TaskSpec) -> &str {
     spec.cluster.as_deref().unwrap_or("default")
 }
@@ -268,16 +294,14 @@ pub(super) fn parts(id: &str) -> Option<(&str, &str, &str)> {
     Some((cluster, name, attempt))
 }
 
-/// How the attempts of this run are called.
-pub(super) fn own_attempts(aws: &Aws, address: &Address) -> String {
-    format!("{}-", &aws.token(&address.to_string())[..16])
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn has_reference(value: &Value) -> bool {
-    match value {
-        Value::String(text) => is_open(text),
-        Value::Array(items) => items.iter().any(has_reference),
-        Value::Object(members) => members.values().any(has_reference),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    #[test]
+    fn ids_come_apart_as_they_were_made() {
+        assert_eq!(parts(&id("edge", "migrate", "0f-1")), Some(("edge", "migrate", "0f-1")));
+        assert_eq!(parts("edge"), None);
+>>>>>>> k4
     }
 }
