@@ -5,14 +5,9 @@ use std::collections::BTreeMap;
 use aws_sdk_ecs::types as sdk;
 
 use super::attempts::{ATTEMPT_TAG, State, attempts, is_stopped};
-<<<<<<< HEAD
-use super::lower::{Definition, cluster, id, own_attempts, parts};
-use super::marker::{Marker, digest, key, started_by};
-=======
 use super::lower::{cluster, id, parts};
 use super::marker::{Marker, digest, key, started_by};
 use super::read::{Definition, own_attempts};
->>>>>>> k4
 use super::spec::TaskSpec;
 use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::task_definition::retag;

@@ -11,6 +11,7 @@ mod attempts;
 mod calls;
 mod lower;
 mod marker;
+mod read;
 pub mod spec;
 #[cfg(test)]
 mod tests;
@@ -90,7 +91,7 @@ impl Kind for Task {
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<TaskSpec>>, Fault> {
-        lower::read(aws, scope).await
+        read::read(aws, scope).await
     }
 
     async fn create(aws: &Aws, target: &Target<TaskSpec>) -> Result<String, Fault> {
