@@ -1,9 +1,11 @@
 //! `Kind/name`: what a declared object is called in plans, messages and tags.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::manifest::Reference;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The address of a declared object: `Subnet/floor`.
@@ -44,6 +46,16 @@ impl FromStr for Address {
             Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(Self::new(kind, name)),
             _ => Err(NotAnAddress(text.to_owned())),
         }
+    }
+}
+
+impl JsonSchema for Address {
+    fn schema_name() -> Cow<'static, str> {
+        "Address".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "description": "Kind/name, as Subnet/floor"})
     }
 }
 

@@ -1,4 +1,18 @@
 //! Farpost keeps Amazon ECS at the edge in the state that a git repository declares.
+//!
+//! The path of data is the list of stages, in this order:
+//!
+//! - [`manifest`]: text → documents with a place for every field ([`diagnostic`]: findings with places)
+//! - [`desired`]: documents → a checked graph
+//! - [`observed`]: AWS → what exists, in the manifest's own types
+//! - [`plan`]: desired × observed → what has to happen, as data
+//! - [`apply`]: plan → events
+//! - [`report`]: all of these → text, Markdown, JSON, SVG
+//!
+//! [`watch`] goes through them again and again; [`kinds`] holds what is special about each resource; [`aws`] what all
+//! kinds share when they call AWS; [`sandbox`] is an AWS to try it on; [`cli`] is the command. [`docs`] and [`schema`]
+//! make reference pages and JSON Schemas from the kinds. `docs/architecture.md` has the invariants.
+
 pub mod address;
 pub mod apply;
 pub mod aws;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -25,7 +26,7 @@ use crate::plan::{Plan, Work};
 const CONCURRENCY: usize = 8;
 
 /// Something that happened while applying, for whoever shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "event")]
 pub enum Event {
     Started {
@@ -59,7 +60,7 @@ pub enum Event {
 }
 
 /// How it ended.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
     pub done: Vec<Address>,
@@ -70,7 +71,7 @@ pub struct Outcome {
 }
 
 /// A step that failed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     pub address: Address,

@@ -178,7 +178,7 @@ impl Aws {
     }
 
     /// Repeats a call while AWS answers as if something that this run created did not exist yet. What counts as
-    /// such an answer is in [`NOT_YET`]; when nothing was created lately, the first answer stands.
+    /// such an answer is in the table `NOT_YET`; when nothing was created lately, the first answer stands.
     pub async fn eventually<T, F>(&self, call: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,

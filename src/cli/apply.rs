@@ -4,10 +4,10 @@ use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::output::{ApplyOutput, FORMAT_VERSION};
 use super::plan::{Reading, show};
 use super::session::{Manifests, connect, make_plan};
 use super::{Failure, Global, LogFormat, Output, print, talk};
@@ -132,13 +132,13 @@ async fn signal() {
 fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) {
     let is_converged = left.is_some_and(Plan::is_empty);
     if global.output == Output::Json {
-        print(&super::json(&json!({
-            "formatVersion": crate::plan::FORMAT_VERSION,
-            "plan": plan,
-            "outcome": outcome,
-            "converged": is_converged,
-            "left": left.filter(|left| !left.is_empty()).map(|left| left.pending().collect::<Vec<_>>()),
-        })));
+        print(&super::json(&ApplyOutput {
+            format_version: FORMAT_VERSION,
+            plan,
+            outcome,
+            converged: is_converged,
+            left: left.map(|left| left.pending().collect()),
+        }));
         return;
     }
     if plan.steps.is_empty() {

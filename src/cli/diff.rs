@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::output::{DiffOutput, FORMAT_VERSION};
 use super::session::{Manifests, kind_names};
 use super::{Failure, Global, Output, json, print, talk};
 use crate::desired::compare::compare;
@@ -31,7 +32,9 @@ pub(super) fn diff(global: &Global, args: &DiffArgs) -> Result<ExitCode, Failure
     let before = at_revision(&args.manifests, &args.base)?;
     let differences = compare(before.as_ref(), &after);
     match global.output {
-        Output::Json => print(&json(&serde_json::json!({"base": args.base, "changes": differences}))),
+        Output::Json => {
+            print(&json(&DiffOutput { format_version: FORMAT_VERSION, base: &args.base, changes: &differences }));
+        }
         Output::Markdown => print(&report::differences::markdown(&args.base, &differences)),
         Output::Text | Output::Github => print(&report::differences::text(&args.base, &differences)),
     }

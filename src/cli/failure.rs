@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use serde_json::json;
-
+use super::output::{ErrorOutput, FORMAT_VERSION, FailureOutput};
 use super::{Global, LogFormat, Output, print, talk};
 use crate::aws::{Cause, Fault};
 use crate::diagnostic::{self, Diagnostic};
@@ -79,16 +78,24 @@ impl Failure {
         }
     }
 
-    fn as_json(&self) -> serde_json::Value {
+    fn as_json(&self) -> FailureOutput<'_> {
+        let mut output =
+            FailureOutput { format_version: FORMAT_VERSION, findings: Vec::new(), refusals: &[], errors: Vec::new() };
         match self {
-            Self::Findings(findings) => json!({"findings": diagnostic::machine::json(findings)}),
-            Self::Refused(refusals) => json!({"refusals": refusals}),
-            Self::Faults(faults) => json!({"errors": faults.iter().map(|fault| json!({
-                "operation": fault.operation, "code": fault.code, "message": fault.message, "help": fault.hint(),
-            })).collect::<Vec<_>>()}),
-            Self::Wrong(message, help) => json!({"errors": [{"message": message, "help": help}]}),
-            Self::Told => json!({}),
+            Self::Findings(findings) => output.findings = diagnostic::machine::json(findings),
+            Self::Refused(refusals) => output.refusals = refusals,
+            Self::Faults(faults) => output.errors.extend(faults.iter().map(|fault| ErrorOutput {
+                operation: Some(fault.operation),
+                code: Some(fault.code.as_str()).filter(|code| !code.is_empty()),
+                message: &fault.message,
+                help: fault.hint(),
+            })),
+            Self::Wrong(message, help) => {
+                output.errors.push(ErrorOutput { operation: None, code: None, message, help: help.as_deref() });
+            }
+            Self::Told => {}
         }
+        output
     }
 }
 

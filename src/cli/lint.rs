@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::failure::findings_text;
+use super::output::{FORMAT_VERSION, LintOutput};
 use super::session::Manifests;
 use super::{Failure, Global, Output, json, print, talk};
 use crate::diagnostic;
@@ -20,7 +21,12 @@ pub struct LintArgs {
 pub(super) fn lint(global: &Global, args: &LintArgs) -> Result<ExitCode, Failure> {
     let (desired, findings) = args.manifests.check();
     match global.output {
-        Output::Json => print(&json(&serde_json::json!({"findings": diagnostic::machine::json(&findings)}))),
+        Output::Json => {
+            print(&json(&LintOutput {
+                format_version: FORMAT_VERSION,
+                findings: diagnostic::machine::json(&findings),
+            }));
+        }
         Output::Github => print(&findings_text(&findings, global)),
         Output::Text | Output::Markdown => {
             talk(&findings_text(&findings, global));

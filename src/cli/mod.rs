@@ -9,6 +9,7 @@ mod failure;
 mod graph;
 mod init;
 mod lint;
+pub mod output;
 mod plan;
 mod sandbox;
 mod schema;

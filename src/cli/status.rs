@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use serde_json::json;
-
+use super::output::{FORMAT_VERSION, StatusObject, StatusOutput};
 use super::session::{Manifests, connect};
 use super::{Failure, Global, Output, print};
 use crate::kinds::{KINDS, Owner, Purpose, Readiness, Scope};
@@ -51,14 +50,15 @@ pub(super) async fn status(global: &Global, args: &StatusArgs) -> Result<ExitCod
     let missing: Vec<_> =
         desired.in_order().filter(|resource| !rows.iter().any(|(address, ..)| *address == resource.address)).collect();
     if global.output == Output::Json {
-        let objects: Vec<_> = rows
-            .iter()
-            .map(|(address, id, readiness)| json!({"address": address, "id": id, "readiness": readiness}))
-            .chain(
-                missing.iter().map(|resource| json!({"address": resource.address, "id": null, "readiness": "missing"})),
-            )
-            .collect();
-        print(&super::json(&json!({"place": place, "objects": objects})));
+        let there = rows.iter().map(|(address, id, readiness)| StatusObject {
+            address,
+            id: Some(id),
+            readiness: Some(readiness),
+        });
+        let gone =
+            missing.iter().map(|resource| StatusObject { address: &resource.address, id: None, readiness: None });
+        let objects = there.chain(gone).collect();
+        print(&super::json(&StatusOutput { format_version: FORMAT_VERSION, place: &place, objects }));
     } else {
         let width = rows.iter().map(|(address, ..)| address.to_string().len()).max().unwrap_or(0);
         let mut text = String::new();

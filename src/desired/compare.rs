@@ -1,5 +1,6 @@
 //! What one set of manifests changes against another, without AWS.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use crate::address::Address;
 use crate::plan::{FieldChange, diff};
 
 /// How the declaration of one object differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     pub address: Address,
@@ -17,7 +18,7 @@ pub struct Difference {
 }
 
 /// What happened to a declaration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
     Added,

@@ -1,11 +1,12 @@
 //! Findings for programs: JSON, and the workflow commands that GitHub turns into annotations.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Diagnostic, Label, Severity};
 
 /// A finding in the shape that `--output json` documents.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JsonDiagnostic<'a> {
     severity: Severity,
@@ -21,7 +22,7 @@ pub struct JsonDiagnostic<'a> {
     suggestion: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct JsonPlace<'a> {
     file: &'a str,
@@ -31,7 +32,7 @@ struct JsonPlace<'a> {
     end_column: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct JsonRelated<'a> {
     #[serde(flatten)]
     place: JsonPlace<'a>,

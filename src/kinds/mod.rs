@@ -210,7 +210,7 @@ pub fn covers(paths: &[&str], path: &str) -> bool {
 pub type Attributes = BTreeMap<String, String>;
 
 /// Where a stack lives; enough to make ARNs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     pub account: String,
     pub region: String,
@@ -230,7 +230,7 @@ impl Place {
 }
 
 /// An object that exists in AWS.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Found<S = Value> {
     /// What its calls take: an id, a name or an ARN.
@@ -275,7 +275,7 @@ pub enum Owner {
 }
 
 /// Whether an object does what it is for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Readiness {
     Ready,

@@ -4,13 +4,14 @@
 //! name or key, never by position; a list of plain values is a bag whose order counts only when nothing else
 //! differs (a kind whose list is a set has sorted it).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::kinds::{About, covers};
 
 /// One field that differs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldChange {
     /// `containerDefinitions[app].environment[LOG].value`.

@@ -5,7 +5,7 @@
 //! documents for the operations that farpost's kinds call; it knows nothing of farpost. What it lacks, it
 //! refuses by name.
 //!
-//! Reading order: [`wire`] turns HTTP into a [`wire::Call`] and back; [`state`] holds everything that exists;
+//! Reading order: `wire` turns HTTP into a call and back; `state` holds everything that exists;
 //! one module a service holds the operations.
 
 pub mod client;

@@ -3,5 +3,6 @@
 mod bad_input;
 mod diff;
 mod lifecycle;
+mod output;
 mod trouble;
 mod walkthrough;

@@ -37,6 +37,10 @@ fn pages_and_schemas_are_up_to_date() {
     }
     let schema = serde_json::to_string_pretty(&schema::manifest()).unwrap() + "\n";
     holds(&root().join("schemas/manifest.json"), &schema, &mut stale);
+    for (name, schema) in farpost::cli::output::schemas() {
+        let schema = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        holds(&root().join(format!("schemas/output/{name}.json")), &schema, &mut stale);
+    }
     holds(&root().join("docs/commands.md"), &commands(), &mut stale);
     assert!(stale.is_empty(), "run `UPDATE=1 cargo test reference`; these are stale: {stale:#?}");
 }

@@ -1,6 +1,6 @@
 //! Spec types that have the shape of an AWS structure, written once as a table of members.
 //!
-//! [`mirror!`](crate::kinds::mirror!) turns the table into a serde struct with a JSON schema and into both conversions.
+//! `mirror!` turns the table into a serde struct with a JSON schema and into both conversions.
 //! A member is `Option<T>`, or `T` where AWS requires it.
 
 #[cfg(test)]

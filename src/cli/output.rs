@@ -1,0 +1,101 @@
+//! What `--output json` prints: one shape a command, each with a schema below `schemas/output/`.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::address::Address;
+use crate::apply::{Event, Outcome};
+use crate::desired::compare::Difference;
+use crate::diagnostic::machine::JsonDiagnostic;
+use crate::kinds::{Place, Readiness};
+use crate::plan::{Change, Plan, Refusal};
+
+/// The version of every shape here. A change that could break a reader raises it.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// `lint`: everything that was found.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LintOutput<'a> {
+    pub(super) format_version: u32,
+    pub(super) findings: Vec<JsonDiagnostic<'a>>,
+}
+
+/// `apply` and `destroy`: what was planned, what came of it, and what a second plan still found.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ApplyOutput<'a> {
+    pub(super) format_version: u32,
+    pub(super) plan: &'a Plan,
+    pub(super) outcome: &'a Outcome,
+    /// Whether planning again found nothing.
+    pub(super) converged: bool,
+    /// What planning again found; absent when it was not asked.
+    pub(super) left: Option<Vec<&'a Change>>,
+}
+
+/// `diff`: what changed in the declarations.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DiffOutput<'a> {
+    pub(super) format_version: u32,
+    pub(super) base: &'a str,
+    pub(super) changes: &'a [Difference],
+}
+
+/// `status`: what exists, and whether it is ready.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StatusOutput<'a> {
+    pub(super) format_version: u32,
+    pub(super) place: &'a Place,
+    pub(super) objects: Vec<StatusObject<'a>>,
+}
+
+/// An object; one that is missing has neither id nor readiness.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StatusObject<'a> {
+    pub(super) address: &'a Address,
+    pub(super) id: Option<&'a str>,
+    pub(super) readiness: Option<&'a Readiness>,
+}
+
+/// Any command that failed before it had a result.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FailureOutput<'a> {
+    pub(super) format_version: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) findings: Vec<JsonDiagnostic<'a>>,
+    #[serde(skip_serializing_if = "<[Refusal]>::is_empty")]
+    pub(super) refusals: &'a [Refusal],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) errors: Vec<ErrorOutput<'a>>,
+}
+
+/// A call that failed, or something that was asked and is not possible.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ErrorOutput<'a> {
+    /// `ec2:CreateSubnet`; absent when no call was made.
+    pub(super) operation: Option<&'a str>,
+    /// AWS's code.
+    pub(super) code: Option<&'a str>,
+    pub(super) message: &'a str,
+    pub(super) help: Option<&'a str>,
+}
+
+/// The schemas by name, for `schemas/output/`.
+pub fn schemas() -> Vec<(&'static str, Value)> {
+    vec![
+        ("apply", schemars::schema_for!(ApplyOutput<'_>).to_value()),
+        ("diff", schemars::schema_for!(DiffOutput<'_>).to_value()),
+        ("event", schemars::schema_for!(Event).to_value()),
+        ("failure", schemars::schema_for!(FailureOutput<'_>).to_value()),
+        ("lint", schemars::schema_for!(LintOutput<'_>).to_value()),
+        ("plan", schemars::schema_for!(Plan).to_value()),
+        ("status", schemars::schema_for!(StatusOutput<'_>).to_value()),
+    ]
+}
