@@ -4,6 +4,7 @@
 
 mod commands;
 mod contract;
+mod fields;
 mod reference;
 mod support;
 mod watch;

@@ -1,4 +1,5 @@
 //! What the tests share.
 
 pub(crate) mod command;
+pub(crate) mod engine;
 pub(crate) mod python;

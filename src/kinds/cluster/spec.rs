@@ -120,6 +120,10 @@ impl ClusterSpec {
             let mut configuration = wanted.configuration.unwrap_or_default();
             let exec = configuration.execute_command_configuration.get_or_insert_default();
             exec.logging.get_or_insert_with(|| "DEFAULT".into());
+            // What is left out stays as it is.
+            if live.configuration.is_some_and(|live| live.managed_storage_configuration.is_some()) {
+                configuration.managed_storage_configuration.get_or_insert_default();
+            }
             call = call.configuration(configuration.to_sdk()?);
         }
         if wanted.service_connect_defaults != live.service_connect_defaults {

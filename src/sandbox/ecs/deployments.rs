@@ -38,6 +38,9 @@ pub(super) const MEMBERS: &[&str] = &[
     "vpcLatticeConfigurations",
 ];
 
+/// What only revisions tell, besides.
+const REVISION_MEMBERS: &[&str] = &["gatewayConnectors", "monitoring"];
+
 impl Deployment {
     pub(super) fn definition(&self) -> &str {
         self.members.get("taskDefinition").and_then(Value::as_str).unwrap_or("")
@@ -77,8 +80,12 @@ impl Service {
     pub(super) fn deploy(&mut self, state: &mut State, now: Timestamp) {
         let digits = u64::from_str_radix(&state.hex(15), 16).unwrap_or(0);
         let id = format!("ecs-svc/{digits:019}");
-        let members: Map<String, Value> =
-            MEMBERS.iter().filter_map(|member| Some(((*member).to_owned(), self.spec.get(*member)?.clone()))).collect();
+        let of = |names: &[&str]| -> Map<String, Value> {
+            names.iter().filter_map(|name| Some(((*name).to_owned(), self.spec.get(*name)?.clone()))).collect()
+        };
+        let members = of(MEMBERS);
+        let mut revision_members = members.clone();
+        revision_members.extend(of(REVISION_MEMBERS));
         let path = self.arn.rsplit_once(":service/").map_or("", |(_, path)| path).to_owned();
         let rollout_id = state.hex(21);
         let source = self.rollouts.last().map(|rollout| rollout.revision.clone());
@@ -96,7 +103,7 @@ impl Service {
             created_at: now,
             finished_at: None,
             failures: 0,
-            members: members.clone(),
+            members: revision_members,
         });
         let deployment = Deployment {
             reason: format!("ECS deployment {id} in progress."),

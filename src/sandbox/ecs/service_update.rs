@@ -21,6 +21,8 @@ const DEPLOYS: &[&str] = &[
     "serviceConnectConfiguration",
     "volumeConfigurations",
     "vpcLatticeConfigurations",
+    "gatewayConnectors",
+    "monitoring",
 ];
 
 /// Members that are taken as they are.

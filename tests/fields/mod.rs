@@ -1,0 +1,66 @@
+//! Every field of every kind: changed in the manifest, and changed behind farpost's back.
+//!
+//! A table says what must happen (`vpc.yaml` and so on). The plan must say the same and name the field, applying must
+//! leave nothing to do, and what boto3 then changes must show in the plan and be mended. A field that no table names
+//! fails the test.
+
+mod definitions;
+mod table;
+mod trial;
+
+use farpost::kinds::{AnyKind, KINDS, by_name};
+
+use self::table::{Case, Table, complaints, read};
+use self::trial::Trial;
+
+/// Runs the table of a kind to its end and tells everything that is wrong.
+fn prove(name: &str) {
+    let kind: &'static dyn AnyKind = by_name(name).unwrap();
+    let table = read(name);
+    let mut wrong = complaints(kind, &table);
+    let mut trial = Trial::new(kind, &table);
+    for case in &table.cases {
+        let result = trial.run(case);
+        match (&case.known_gap, result) {
+            (None, Err(message)) => wrong.push(format!("{}: {message}", case.title())),
+            (Some(gap), Ok(())) => {
+                wrong.push(format!("{}: works, so its known gap can go ({gap})", case.title()));
+            }
+            _ => continue,
+        }
+        // What a failure leaves behind must not fail the next case.
+        trial = Trial::new(kind, &table);
+    }
+    assert!(wrong.is_empty(), "{name}: {} of {} cases\n{}", wrong.len(), table.cases.len(), wrong.join("\n\n"));
+}
+
+macro_rules! kinds {
+    ($($test:ident $kind:literal)*) => {
+        $(#[test]
+        fn $test() {
+            prove($kind);
+        })*
+
+        #[test]
+        fn every_kind_has_a_table() {
+            let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.about().kind).collect();
+            assert_eq!(kinds, [$($kind),*]);
+        }
+    };
+}
+
+kinds! {
+    vpc "Vpc"
+    internet_gateway "InternetGateway"
+    subnet "Subnet"
+    route_table "RouteTable"
+    security_group "SecurityGroup"
+    key_pair "KeyPair"
+    role "Role"
+    instance_profile "InstanceProfile"
+    cluster "Cluster"
+    instance "Instance"
+    task_definition "TaskDefinition"
+    service "Service"
+    task "Task"
+}
