@@ -5,6 +5,7 @@
 mod budget;
 mod commands;
 mod contract;
+mod interrupt;
 mod reference;
 mod support;
 mod watch;
