@@ -6,6 +6,8 @@ mod budget;
 mod commands;
 mod contract;
 mod fields;
+mod interrupt;
+mod moto;
 mod reference;
 mod support;
 mod watch;

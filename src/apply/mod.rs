@@ -97,7 +97,11 @@ struct Run {
     stop: CancellationToken,
 }
 
-/// Carries a plan out. When `stop` is cancelled, nothing new is started, calls in flight end, and waits are left.
+/// How long calls in flight may take to end once the run is told to stop.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Carries a plan out. When `stop` is cancelled, nothing new is started, waits are left, and calls in flight end or,
+/// after [`GRACE`], are given up: the next run looks whether they took effect.
 pub async fn apply(
     aws: Arc<Aws>,
     plan: Plan,
@@ -111,11 +115,17 @@ pub async fn apply(
     let mut states = vec![StepState::Open; run.plan.steps.len()];
     let mut outcome = Outcome::default();
     let mut tasks: JoinSet<(usize, Result<String, Stopped>, Duration)> = JoinSet::new();
+    let given_up = given_up(run.stop.clone());
+    tokio::pin!(given_up);
     loop {
         if !run.stop.is_cancelled() {
             start_ready(&run, &permits, &mut states, &mut tasks);
         }
-        let Some(joined) = tasks.join_next().await else { break };
+        let joined = tokio::select! {
+            joined = tasks.join_next() => joined,
+            () = &mut given_up => break,
+        };
+        let Some(joined) = joined else { break };
         let (index, result, took) = match joined {
             Ok(ended) => ended,
             // A panic in a step is a bug of ours; the other steps go on and the run ends as failed.
@@ -127,11 +137,24 @@ pub async fn apply(
         };
         finish(&run, index, result, took, &mut states, &mut outcome);
     }
+    tasks.abort_all();
+    for index in 0..states.len() {
+        if states[index] == StepState::Running && run.stop.is_cancelled() {
+            let why = "AWS had not answered, so whether it took effect is not known; the next run looks";
+            finish(&run, index, Err(Stopped::Interrupted(why.to_owned())), GRACE, &mut states, &mut outcome);
+        }
+    }
     outcome.interrupted |= run.stop.is_cancelled();
     for (index, _) in states.iter().enumerate().filter(|(_, state)| **state == StepState::Open) {
         skip(&run, index, &states, &mut outcome);
     }
     outcome
+}
+
+/// When there is no more waiting for calls in flight.
+async fn given_up(stop: CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,6 +26,8 @@ pub(super) enum Stopped {
 
 /// How often a create that got no answer is tried, after looking each time.
 const CREATES: u32 = 3;
+/// How often a create that is throttled is tried.
+const THROTTLED: u32 = 8;
 /// How long AWS may take to answer a read as an accepted change has made it.
 const READ_BACK: Duration = Duration::from_secs(120);
 
@@ -139,6 +141,12 @@ impl Object<'_> {
                 Ok(id) => return Ok(id),
                 Err(fault) => fault,
             };
+            // It was refused before anything was made; the clients for creates without a token repeat nothing.
+            if fault.cause == Cause::Throttled && tries < THROTTLED {
+                send(self.run, Event::Waiting { address: target.address.clone(), why: format!("{fault}; trying again") });
+                self.sleep(self.run.aws.patience.pause(tries)).await?;
+                continue;
+            }
             if !matches!(fault.cause, Cause::NoAnswer | Cause::AlreadyExists) {
                 return Err(fault.into());
             }

@@ -145,6 +145,7 @@ impl Watch {
         let result = self.reconcile(&desired, &print).await;
         match result {
             Ok(()) => self.failures = 0,
+            Err(_) if self.stop.is_cancelled() => {}
             Err(message) => {
                 self.failures += 1;
                 // Credentials may have been renewed in a way that only a new connection sees.
@@ -232,7 +233,12 @@ impl Watch {
     }
 
     async fn plan(&self, aws: &Aws, desired: &Desired) -> Result<Plan, String> {
-        let found = survey(aws, &desired.place(), &desired.wanted(), crate::kinds::Purpose::Survey).await;
+        let (place, wanted) = (desired.place(), desired.wanted());
+        let found = tokio::select! {
+            found = survey(aws, &place, &wanted, crate::kinds::Purpose::Survey) => found,
+            // Reading changes nothing, so it can be left anywhere.
+            () = self.stop.cancelled() => return Err("stopped".to_owned()),
+        };
         let found = found.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
         Ok(plan(desired, &found, Goal::Converge, self.settings.guards, aws.counts()))
     }
