@@ -1,6 +1,5 @@
 //! One step: brings one object to what is wanted, by looking and acting in turns.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -8,9 +7,7 @@ use serde_json::Value;
 use super::{Event, Run, send};
 use crate::address::Address;
 use crate::aws::{Cause, Fault};
-use crate::kinds::{
-    AnyKind, Changed, Found, HASH_TAG, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name, covers,
-};
+use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
 use crate::manifest::substitute;
 use crate::observed::{Shared, Survey};
 use crate::plan::{Change, Step, Work, diff, tags};
@@ -66,7 +63,6 @@ impl Object<'_> {
             None => self.create(&target).await?,
         };
         let mut retagged = false;
-        let mut recorded = false;
         // Whether a call asked for the change already: then only reading is left, or a kind would be changed twice.
         let mut asked: Option<(Instant, Readiness)> = None;
         let mut look = 0;
@@ -86,11 +82,6 @@ impl Object<'_> {
                 retagged = true;
             }
             if !missing.is_empty() && asked.is_none() {
-                let recorded = self.kind.about().recorded;
-                if live.tags.contains_key(HASH_TAG) && missing.iter().any(|path| covers(recorded, path)) {
-                    // What is about to change must not be vouched for if this run ends here.
-                    self.kind.retag(&self.run.aws, &live, &BTreeMap::new(), &[HASH_TAG.to_owned()]).await?;
-                }
                 let changed = Changed(missing);
                 match self.kind.update(&self.run.aws, &target, &live, &changed).await? {
                     Progress::Done => asked = Some((Instant::now(), live.readiness)),
@@ -112,14 +103,6 @@ impl Object<'_> {
                 }
                 self.pause(&mut look, "the change is not visible yet").await?;
                 continue;
-            }
-            if let Some(digest) = self.change.tags.get(HASH_TAG)
-                && live.tags.get(HASH_TAG) != Some(digest)
-                && !recorded
-            {
-                let set = BTreeMap::from([(HASH_TAG.to_owned(), digest.clone())]);
-                self.kind.retag(&self.run.aws, &live, &set, &[]).await?;
-                recorded = true;
             }
             match &live.readiness {
                 Readiness::Ready => {
@@ -143,7 +126,10 @@ impl Object<'_> {
             };
             // It was refused before anything was made; the clients for creates without a token repeat nothing.
             if fault.cause == Cause::Throttled && tries < THROTTLED {
-                send(self.run, Event::Waiting { address: target.address.clone(), why: format!("{fault}; trying again") });
+                send(
+                    self.run,
+                    Event::Waiting { address: target.address.clone(), why: format!("{fault}; trying again") },
+                );
                 self.sleep(self.run.aws.patience.pause(tries)).await?;
                 continue;
             }
@@ -214,11 +200,14 @@ impl Object<'_> {
                 known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
             })
         };
-        // Vouched for only once it was read back.
-        let mut tags = self.change.tags.clone();
-        tags.remove(HASH_TAG);
         let full = self.kind.normalise(&spec, place).map_err(|error| Stopped::Because(error, None))?;
-        Ok(Target { address: self.step.address.clone(), spec, full, tags, place: place.clone() })
+        Ok(Target {
+            address: self.step.address.clone(),
+            spec,
+            full,
+            tags: self.change.tags.clone(),
+            place: place.clone(),
+        })
     }
 
     async fn read(&self, id: &str) -> Result<Option<Found>, Stopped> {

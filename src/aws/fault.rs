@@ -146,7 +146,11 @@ where
                     .any(|word| chain.contains(word));
                 let cause = if credentials { Cause::Credentials } else { Cause::NoAnswer };
                 let message = match cause {
-                    Cause::Credentials => format!("no usable AWS credentials: {chain}"),
+                    Cause::Credentials => {
+                        // The rest lists every place that was looked at, a line each.
+                        let first = chain.lines().next().unwrap_or_default();
+                        format!("no usable AWS credentials: {}", first.trim_end_matches(" Attempted:"))
+                    }
                     _ => format!("AWS was not reached: {chain}"),
                 };
                 Fault { operation, cause, code, message, request_id }

@@ -1,6 +1,7 @@
 //! What `--output json` prints: one shape a command, each with a schema below `schemas/output/`.
 
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -90,12 +91,17 @@ pub(super) struct ErrorOutput<'a> {
 /// The schemas by name, for `schemas/output/`.
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
-        ("apply", schemars::schema_for!(ApplyOutput<'_>).to_value()),
-        ("diff", schemars::schema_for!(DiffOutput<'_>).to_value()),
-        ("event", schemars::schema_for!(Event).to_value()),
-        ("failure", schemars::schema_for!(FailureOutput<'_>).to_value()),
-        ("lint", schemars::schema_for!(LintOutput<'_>).to_value()),
-        ("plan", schemars::schema_for!(Plan).to_value()),
-        ("status", schemars::schema_for!(StatusOutput<'_>).to_value()),
+        ("apply", schema::<ApplyOutput<'_>>()),
+        ("diff", schema::<DiffOutput<'_>>()),
+        ("event", schema::<Event>()),
+        ("failure", schema::<FailureOutput<'_>>()),
+        ("lint", schema::<LintOutput<'_>>()),
+        ("plan", schema::<Plan>()),
+        ("status", schema::<StatusOutput<'_>>()),
     ]
+}
+
+/// Of what is written, where a member that is left out when empty is not required.
+fn schema<T: JsonSchema>() -> Value {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>().to_value()
 }

@@ -162,9 +162,6 @@ pub struct About {
     pub held_by_users: bool,
     /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
     pub lets_go_of: &'static [&'static str],
-    /// Members that AWS tells only in calls of their own. Once an object is read back as declared, their digest goes
-    /// into [`HASH_TAG`]; while it is that of the declaration, a survey takes them as declared, and only `--deep` asks.
-    pub recorded: &'static [&'static str],
     /// Whether AWS forgets the tags of an object before its declaration goes, so that they are never compared.
     pub forgets_tags: bool,
     /// Kinds that must be read before this one.
@@ -189,7 +186,6 @@ impl About {
         unmanaged: &[],
         held_by_users: false,
         lets_go_of: &[],
-        recorded: &[],
         forgets_tags: false,
         read_after: &[],
         calls: &[],
@@ -200,12 +196,6 @@ impl About {
     /// The path that makes a change at `path` need a new object.
     pub fn replaces(&self, path: &str) -> bool {
         covers(self.replace, path)
-    }
-
-    /// The digest of what is [`About::recorded`] of a normalised spec; none when nothing is.
-    pub fn record(&self, full: &Value) -> Option<String> {
-        let members: Vec<Value> = self.recorded.iter().map(|name| full[*name].clone()).collect();
-        (!members.is_empty()).then(|| crate::digest::of_value(&Value::Array(members)))
     }
 }
 
@@ -309,16 +299,6 @@ pub struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// The declared object that these tags name, when they also say that it was read back as it is declared now, and
-    /// that is enough here.
-    pub fn recorded(&self, about: &About, tags: &BTreeMap<String, String>) -> Option<&Wanted> {
-        let (stack, address) = (tags.get(STACK_TAG)?, tags.get(RESOURCE_TAG)?);
-        let is_it = |wanted: &&Wanted| *stack == self.place.stack && wanted.address.to_string() == *address;
-        let wanted = self.wanted.iter().find(is_it)?;
-        (self.purpose == Purpose::Survey && about.record(&wanted.spec).as_ref() == Some(tags.get(HASH_TAG)?))
-            .then_some(wanted)
-    }
-
     /// The declared objects whose key nothing in `found` has: to be looked for by name, in case an object of that
     /// name is somebody else's.
     pub fn unseen<S>(&self, found: &[Found<S>]) -> Vec<&Wanted> {

@@ -86,11 +86,7 @@ impl Planner<'_> {
         // The documents were checked, so this can fail only where a reference put something unfit into a field.
         let full = kind.normalise(&spec, &self.place).unwrap_or_else(|_| spec.clone());
         let foretold = kind.foretell(&address.name, &full, &self.place);
-        let mut tags = self.tags(resource);
-        // What is ignored may differ, so a digest would say too much.
-        if let Some(digest) = kind.about().record(&full).filter(|_| resource.lifecycle.ignore_changes.is_empty()) {
-            tags.insert(crate::kinds::HASH_TAG.to_owned(), digest);
-        }
+        let tags = self.tags(resource);
         let mut change = Change {
             address: address.clone(),
             action: Action::Create,

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::types::RoleDetail;
 use futures_util::future::try_join_all;
 
-use super::Role;
 use super::lower::{Policies, arns, inline, lower, policies};
 use super::spec::RoleSpec;
 use crate::aws::{Aws, Fault, fault};
 use crate::kinds::iam::{or_gone, sdk_tags, tags_of};
-use crate::kinds::{Changed, Found, Kind as _, Progress, Purpose, STACK_TAG, Scope, Target, Wanted};
+use crate::kinds::{Changed, Found, Progress, Purpose, STACK_TAG, Scope, Target};
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<RoleSpec>>, Fault> {
     if let Purpose::Settle(name) = scope.purpose {
@@ -18,33 +17,10 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<RoleS
     }
     let ours = scope.shared.roles(aws).await?.iter().filter(|detail| is_wanted(detail, scope));
     let found = try_join_all(ours.map(|detail| async {
-        if let Some(wanted) = scope.recorded(&Role::ABOUT, &tags_of(detail.tags()))
-            && let Some(role) = completed(detail, wanted)
-        {
-            return Ok(Some(lower(&role, policies(detail))));
-        }
         let name = detail.role_name().unwrap_or_default();
         Ok::<_, Fault>(get(aws, name).await?.map(|role| lower(&role, policies(detail))))
     }));
     Ok(found.await?.into_iter().flatten().collect())
-}
-
-/// The role that the details of the account tell of, with the two members that they leave out as they are declared.
-fn completed(detail: &RoleDetail, wanted: &Wanted) -> Option<aws_sdk_iam::types::Role> {
-    let session = wanted.spec["maxSessionDuration"].as_i64().and_then(|seconds| i32::try_from(seconds).ok());
-    aws_sdk_iam::types::Role::builder()
-        .set_path(detail.path.clone())
-        .set_role_name(detail.role_name.clone())
-        .set_role_id(detail.role_id.clone())
-        .set_arn(detail.arn.clone())
-        .set_create_date(detail.create_date)
-        .set_assume_role_policy_document(detail.assume_role_policy_document.clone())
-        .set_permissions_boundary(detail.permissions_boundary.clone())
-        .set_tags(detail.tags.clone())
-        .set_description(wanted.spec["description"].as_str().map(str::to_owned))
-        .set_max_session_duration(session)
-        .build()
-        .ok()
 }
 
 fn is_wanted(detail: &RoleDetail, scope: &Scope<'_>) -> bool {

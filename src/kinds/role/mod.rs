@@ -5,9 +5,8 @@
 //! uses it starts before it can do its work.
 //!
 //! `GetAccountAuthorizationDetails` tells everything of all roles in one paged answer but for the description and
-//! the session duration, for which a role costs a `GetRole`. A survey takes those two as declared while a tag says that
-//! they were read back so; whoever changes them past farpost is found out by `--deep`. Roles that a service made
-//! (`/aws-service-role/`) are never ours.
+//! the session duration, for which each role of ours costs a `GetRole`. Roles that a service made (`/aws-service-role/`)
+//! are never ours.
 
 mod calls;
 mod lower;
@@ -35,7 +34,6 @@ impl Kind for Role {
         ],
         replace: &["roleName", "path"],
         unmanaged: &["roleName"],
-        recorded: &["description", "maxSessionDuration"],
         calls: &[
             "iam:CreateRole",
             "iam:GetAccountAuthorizationDetails",

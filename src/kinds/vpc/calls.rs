@@ -3,26 +3,16 @@
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Tenancy as SdkTenancy, VpcAttributeName, VpcTenancy};
 use futures_util::future::try_join_all;
 
-use super::Vpc;
 use super::lower::{VpcAttributes, lower};
 use super::spec::{Tenancy, VpcSpec};
-use crate::aws::ec2::{filter, tag_specification, tags_of};
+use crate::aws::ec2::{filter, tag_specification};
 use crate::aws::{Aws, Fault, fault};
-use crate::kinds::{Changed, Found, Kind as _, Progress, Scope, Target};
+use crate::kinds::{Changed, Found, Progress, Scope, Target};
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<VpcSpec>>, Fault> {
     let pages = aws.ec2().describe_vpcs().filters(filter(scope, "vpc-id")).into_paginator().items().send();
     let vpcs = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeVpcs"))?;
     try_join_all(vpcs.iter().map(|vpc| async {
-        if let Some(wanted) = scope.recorded(&Vpc::ABOUT, &tags_of(vpc.tags())) {
-            let says = |name: &str| wanted.spec[name].as_bool().unwrap_or_default();
-            let attributes = VpcAttributes {
-                dns_support: says("enableDnsSupport"),
-                dns_hostnames: says("enableDnsHostnames"),
-                usage_metrics: says("enableNetworkAddressUsageMetrics"),
-            };
-            return Ok(lower(vpc, attributes));
-        }
         let id = vpc.vpc_id().unwrap_or_default();
         let (dns_support, dns_hostnames, usage_metrics) = tokio::try_join!(
             attribute(aws, id, VpcAttributeName::EnableDnsSupport),

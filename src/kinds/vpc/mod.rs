@@ -1,8 +1,7 @@
 //! A VPC.
 //!
 //! AWS gives each new VPC a main route table, a default security group and a default network ACL; they go with the
-//! VPC and are nobody's resources. `DescribeVpcs` leaves out three attributes, which cost a call each. A survey takes them as declared while a
-//! tag says that they were read back so; whoever changes them past farpost is found out by `--deep`.
+//! VPC and are nobody's resources. `DescribeVpcs` leaves out three attributes, which cost a call each.
 
 mod calls;
 mod lower;
@@ -28,7 +27,6 @@ impl Kind for Vpc {
         attributes: &[("id", "The id: vpc-…")],
         replace: &["cidrBlock", "instanceTenancy"],
         held_by_users: true,
-        recorded: &["enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics"],
         calls: &[
             "ec2:CreateVpc",
             "ec2:DescribeVpcs",
