@@ -7,7 +7,6 @@ mod commands;
 mod contract;
 mod fields;
 mod interrupt;
-mod moto;
 mod reference;
 mod support;
 mod watch;

@@ -37,7 +37,8 @@ def left():
         if is_ours(iam.list_role_tags(RoleName=role["RoleName"])["Tags"]):
             yield role["Arn"]
     for profile in iam.list_instance_profiles()["InstanceProfiles"]:
-        if is_ours(iam.list_instance_profile_tags(InstanceProfileName=profile["InstanceProfileName"])["Tags"]):
+        found = iam.get_instance_profile(InstanceProfileName=profile["InstanceProfileName"])["InstanceProfile"]
+        if is_ours(found.get("Tags")):
             yield profile["Arn"]
     for cluster in ecs.list_clusters()["clusterArns"]:
         found = ecs.describe_clusters(clusters=[cluster], include=["TAGS"])["clusters"][0]
