@@ -101,7 +101,7 @@ struct Run {
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Carries a plan out. When `stop` is cancelled, nothing new is started, waits are left, and calls in flight end or,
-/// after [`GRACE`], are given up: the next run looks whether they took effect.
+/// after a few seconds, are given up: the next run looks whether they took effect.
 pub async fn apply(
     aws: Arc<Aws>,
     plan: Plan,
