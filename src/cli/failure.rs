@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::output::{ErrorOutput, FORMAT_VERSION, FailureOutput};
-use super::{Global, LogFormat, Output, print, talk};
+use super::{Global, Output, print, talk};
 use crate::aws::{Cause, Fault};
 use crate::diagnostic::{self, Diagnostic};
 use crate::plan::Refusal;
@@ -21,8 +21,6 @@ pub enum Failure {
     Refused(Vec<Refusal>),
     /// Something was asked that is not possible; message and help.
     Wrong(String, Option<String>),
-    /// Everything was said already.
-    Told,
 }
 
 impl Failure {
@@ -44,12 +42,12 @@ impl Failure {
     pub(super) fn report(&self, global: &Global) -> ExitCode {
         if global.output == Output::Json {
             print(&super::json(&self.as_json()));
-        } else if !matches!(self, Self::Findings(_)) || global.log_format == LogFormat::Text {
+        } else {
             talk(&self.as_text(global));
         }
         match self {
             Self::Refused(_) => Self::REFUSED.into(),
-            Self::Findings(_) | Self::Faults(_) | Self::Wrong(..) | Self::Told => ExitCode::FAILURE,
+            Self::Findings(_) | Self::Faults(_) | Self::Wrong(..) => ExitCode::FAILURE,
         }
     }
 
@@ -74,7 +72,6 @@ impl Failure {
                 let help = help.as_ref().map(|help| format!("  {} {help}\n", style::paint(style::HINT, "help:")));
                 format!("{} {message}\n{}", style::paint(style::ERROR, "error:"), help.unwrap_or_default())
             }
-            Self::Told => String::new(),
         }
     }
 
@@ -93,7 +90,6 @@ impl Failure {
             Self::Wrong(message, help) => {
                 output.errors.push(ErrorOutput { operation: None, code: None, message, help: help.as_deref() });
             }
-            Self::Told => {}
         }
         output
     }

@@ -80,6 +80,5 @@ fn words(failure: &Failure) -> String {
         }
         Failure::Wrong(message, _) => message.clone(),
         Failure::Findings(findings) => format!("{} findings in the manifests", findings.len()),
-        Failure::Told => String::new(),
     }
 }

@@ -155,6 +155,15 @@ fn findings_as_json_have_places() {
 }
 
 #[test]
+fn findings_are_told_whatever_the_form_of_logs() {
+    let text = vpc("cidrBlok: 10.0.0.0/16");
+    Tree::new(&[("stack.yaml", STACK), ("vpc.yaml", &text)])
+        .run(&["plan", "manifests", "--log-format", "json"])
+        .ends_with(1)
+        .complains(&["unknown field `cidrBlok`", "manifests/vpc.yaml:5:3"]);
+}
+
+#[test]
 fn wrong_usage_is_64() {
     let tree = Tree::new(&[]);
     tree.run(&["plann"]).ends_with(64).complains(&["plan"]);
