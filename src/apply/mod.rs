@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::object::Stopped;
 use crate::address::Address;
-use crate::aws::{Aws, Fault};
+use crate::aws::{Aws, Cause, Fault};
 use crate::kinds::Attributes;
 use crate::plan::{Plan, Work};
 
@@ -79,9 +79,16 @@ pub struct Failure {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Whether it was right and AWS has no room for it now: the same step can succeed later.
+    pub deferred: bool,
 }
 
 impl Outcome {
+    /// Whether everything was done but what AWS has no room for, and what depends on that.
+    pub fn is_deferred(&self) -> bool {
+        !self.interrupted && !self.failed.is_empty() && self.failed.iter().all(|failure| failure.deferred)
+    }
+
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.skipped.is_empty() && !self.interrupted
     }
@@ -211,13 +218,14 @@ fn finish(
         }
         Err(stopped) => {
             states[index] = StepState::Failed;
+            let deferred = matches!(&stopped, Stopped::Fault(fault) if fault.cause == Cause::Capacity);
             let (message, hint) = match stopped {
                 Stopped::Fault(fault) => (fault.to_string(), fault.hint().map(str::to_owned)),
                 Stopped::Because(message, hint) => (message, hint),
                 Stopped::Interrupted(message) => (format!("interrupted: {message}"), None),
             };
             send(run, Event::Failed { address: address.clone(), work, why: message.clone(), hint: hint.clone() });
-            outcome.failed.push(Failure { address, work, message, hint });
+            outcome.failed.push(Failure { address, work, message, hint, deferred });
         }
     }
 }

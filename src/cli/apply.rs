@@ -73,8 +73,11 @@ pub(super) async fn run(
         None
     };
     finish(global, &plan, &outcome, left.as_ref());
-    let is_done = left.is_some_and(|left| left.is_empty());
-    Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match left {
+        Some(left) if left.is_empty() => ExitCode::SUCCESS,
+        None if outcome.is_deferred() => Failure::DEFERRED.into(),
+        _ => ExitCode::FAILURE,
+    })
 }
 
 /// Carries a plan out and tells its events as they come.
@@ -145,7 +148,9 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
         return;
     }
     let mut text = format!("\n{} done", count(outcome.done.len(), "step"));
-    for (number, what) in [(outcome.failed.len(), "failed"), (outcome.skipped.len(), "not done")] {
+    let deferred = outcome.failed.iter().filter(|failure| failure.deferred).count();
+    let failed = outcome.failed.len() - deferred;
+    for (number, what) in [(failed, "failed"), (deferred, "deferred"), (outcome.skipped.len(), "not done")] {
         if number > 0 {
             text.push_str(&format!(", {number} {what}"));
         }
@@ -155,11 +160,18 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
         text.push_str("Interrupted. Run the same command again to go on; nothing is lost.\n");
     }
     for failure in &outcome.failed {
-        let head = style::paint(style::ERROR, "failed:");
+        let head = if failure.deferred {
+            style::paint(style::UPDATE, "deferred:")
+        } else {
+            style::paint(style::ERROR, "failed:")
+        };
         text.push_str(&format!("{head} {}: {}\n", failure.address, failure.message));
         if let Some(hint) = &failure.hint {
             text.push_str(&format!("  {} {hint}\n", style::paint(style::HINT, "help:")));
         }
+    }
+    if outcome.is_deferred() {
+        text.push_str("The rest is done. Run the same command again when AWS has room.\n");
     }
     match left {
         Some(left) if left.is_empty() => {

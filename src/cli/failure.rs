@@ -7,6 +7,7 @@ use super::output::{ErrorOutput, FORMAT_VERSION, FailureOutput};
 use super::{Global, Output, print, talk};
 use crate::aws::{Cause, Fault};
 use crate::diagnostic::{self, Diagnostic};
+use crate::observed::{SurveyError, WrongAccount};
 use crate::plan::Refusal;
 use crate::report::style;
 

@@ -87,3 +87,17 @@ fn destroy_by_name_needs_no_manifests() {
     tree.in_sandbox(&["destroy", "--stack", "test", "--yes"]).ends_with(0).prints(&["- Vpc/a"]);
     tree.in_sandbox(&["plan", "manifests"]).ends_with(0).prints(&["1 to create"]);
 }
+
+/// The Outpost of the sandbox has four slots for c5.large.
+#[test]
+fn what_finds_no_room_is_deferred_and_the_rest_is_done() {
+    let tree = Tree::of_example("outposts");
+    tree.remove("app.yaml");
+    let hosts = tree.text("cluster.yaml");
+    tree.write("cluster.yaml", &hosts.replace("count: 1", "count: 6"));
+    let ran = tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(4);
+    ran.prints(&["2 deferred", "deferred: Instance/outpost", "InsufficientInstanceCapacity", "The rest is done"]);
+    // Room is made by asking for less.
+    tree.write("cluster.yaml", &hosts.replace("count: 1", "count: 4"));
+    tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(0);
+}
