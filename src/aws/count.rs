@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Calls by `service:Operation`.
+/// Calls by `service:Operation`, where a service is called as in IAM's actions.
 pub type Counts = BTreeMap<String, u64>;
 
 #[derive(Debug, Clone, Default)]
@@ -35,10 +35,18 @@ impl Intercept for CountCalls {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(call) = config.load::<Metadata>() {
-            let service = call.service().to_lowercase().replace(' ', "");
-            let name = format!("{service}:{}", call.name());
+            let name = format!("{}:{}", prefix(call.service()), call.name());
             *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
         }
         Ok(())
+    }
+}
+
+/// What IAM's actions call a service of the SDK.
+fn prefix(service: &str) -> String {
+    match service {
+        "Resource Groups Tagging API" => "tag".to_owned(),
+        "CloudWatch Logs" => "logs".to_owned(),
+        _ => service.to_lowercase().replace(' ', ""),
     }
 }

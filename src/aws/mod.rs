@@ -41,7 +41,6 @@ pub struct Access {
 /// An account and region of AWS, ready to be called.
 #[derive(Debug)]
 pub struct Aws {
-    pub account: String,
     pub region: String,
     /// `aws`, `aws-cn`, `aws-us-gov`.
     pub partition: &'static str,
@@ -56,6 +55,7 @@ pub struct Aws {
     ecs_once: aws_sdk_ecs::Client,
     iam: aws_sdk_iam::Client,
     ssm: aws_sdk_ssm::Client,
+    sts: aws_sdk_sts::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
 }
 
@@ -79,10 +79,10 @@ impl Patience {
 }
 
 impl Aws {
-    /// Finds credentials and region as the AWS CLI does, asks AWS who that is, and prepares the clients.
+    /// Finds region and credentials as the AWS CLI does and prepares the clients. Nothing is called yet.
     ///
     /// # Errors
-    /// No region, no credentials, or `sts:GetCallerIdentity` failed.
+    /// No region.
     pub async fn connect(access: &Access, http: Option<SharedHttpClient>, patience: Patience) -> Result<Self, Fault> {
         let config = sdk_config(access, http).await;
         let Some(region) = config.region().map(ToString::to_string) else {
@@ -93,15 +93,10 @@ impl Aws {
             ));
         };
         let counts = CountCalls::default();
-        let sts = aws_sdk_sts::Client::from_conf(
-            aws_sdk_sts::config::Builder::from(&config).interceptor(counts.clone()).build(),
-        );
-        let caller = sts.get_caller_identity().send().await.map_err(fault("sts:GetCallerIdentity"))?;
         let once = RetryConfig::disabled();
         let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(counts.clone());
         let ecs = aws_sdk_ecs::config::Builder::from(&config).interceptor(counts.clone());
         Ok(Self {
-            account: caller.account().unwrap_or_default().to_owned(),
             partition: partition(&region),
             region,
             patience,
@@ -117,11 +112,23 @@ impl Aws {
             ssm: aws_sdk_ssm::Client::from_conf(
                 aws_sdk_ssm::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
+            sts: aws_sdk_sts::Client::from_conf(
+                aws_sdk_sts::config::Builder::from(&config).interceptor(counts.clone()).build(),
+            ),
             tagging: aws_sdk_resourcegroupstagging::Client::from_conf(
                 aws_sdk_resourcegroupstagging::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
             counts,
         })
+    }
+
+    /// The account that the credentials are for.
+    ///
+    /// # Errors
+    /// `sts:GetCallerIdentity` failed.
+    pub async fn account(&self) -> Result<String, Fault> {
+        let caller = self.sts.get_caller_identity().send().await.map_err(fault("sts:GetCallerIdentity"))?;
+        Ok(caller.account.unwrap_or_default())
     }
 
     pub fn ec2(&self) -> &aws_sdk_ec2::Client {

@@ -49,5 +49,5 @@ async fn named(global: &Global, name: &str) -> Result<Stack, Failure> {
         endpoint_url: global.endpoint_url.clone(),
     };
     let aws = Aws::connect(&access, None, Patience::AWS).await?;
-    Ok(Stack { name: name.to_owned(), account: aws.account.clone(), region: aws.region.clone(), ..Stack::default() })
+    Ok(Stack { name: name.to_owned(), account: aws.account().await?, region: aws.region.clone(), ..Stack::default() })
 }

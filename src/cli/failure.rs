@@ -28,6 +28,7 @@ impl Failure {
     pub const USAGE: u8 = 64;
     pub const REFUSED: u8 = 3;
     pub const CHANGES: u8 = 2;
+    pub const DEFERRED: u8 = 4;
 
     /// A failure with nothing to advise.
     pub fn wrong(message: impl Into<String>) -> Self {
@@ -103,6 +104,26 @@ pub(super) fn findings_text(findings: &[Diagnostic], global: &Global) -> String 
     }
     // The stream takes the codes out where there is no colour.
     diagnostic::text::render(findings, true)
+}
+
+impl From<SurveyError> for Failure {
+    fn from(error: SurveyError) -> Self {
+        match error {
+            SurveyError::Faults(faults) => Self::Faults(faults),
+            SurveyError::Account(wrong) => Self::Refused(vec![wrong.into()]),
+        }
+    }
+}
+
+impl From<WrongAccount> for Refusal {
+    fn from(wrong: WrongAccount) -> Self {
+        Self {
+            address: None,
+            code: "wrong-account".to_owned(),
+            message: wrong.to_string(),
+            help: "use --profile or other credentials, or mend the Stack document".to_owned(),
+        }
+    }
 }
 
 impl From<Fault> for Failure {

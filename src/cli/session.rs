@@ -12,7 +12,7 @@ use crate::desired::{self, Desired, Stack};
 use crate::diagnostic;
 use crate::kinds::{KINDS, Purpose};
 use crate::manifest;
-use crate::observed::survey;
+use crate::observed::{Shared, SurveyError, check_account, survey};
 use crate::plan::{Goal, Guards, Plan, Refusal, plan};
 use crate::sandbox::Sandbox;
 use crate::sandbox::client::SandboxClient;
@@ -60,26 +60,24 @@ impl Manifests {
     }
 }
 
-/// Connects to AWS or to the sandbox and refuses any account or region but the stack's.
+/// Connects to AWS or to the sandbox and refuses any region but the stack's. Whose account it is, [`survey`] learns from
+/// its first answer.
 pub(super) async fn connect(global: &Global, stack: &Stack) -> Result<Arc<Aws>, Failure> {
     let aws = connect_anywhere(global, stack).await?;
-    let mut refusals = Vec::new();
-    let mut refuse = |what: &str, wanted: &str, found: &str, help: &str| {
-        if wanted != found {
-            refusals.push(Refusal {
-                address: None,
-                code: format!("wrong-{what}"),
-                message: format!(
-                    "the stack {} belongs to {what} {wanted}; the credentials are for {found}",
-                    stack.name
-                ),
-                help: help.to_owned(),
-            });
-        }
-    };
-    refuse("account", &stack.account, &aws.account, "use --profile or other credentials, or mend the Stack document");
-    refuse("region", &stack.region, &aws.region, "pass the stack's region with --region, or leave it out");
-    if refusals.is_empty() { Ok(Arc::new(aws)) } else { Err(Failure::Refused(refusals)) }
+    if aws.region == stack.region {
+        return Ok(Arc::new(aws));
+    }
+    let mut refusals = vec![Refusal {
+        address: None,
+        code: "wrong-region".to_owned(),
+        message: format!("the stack {} belongs to region {}; {} was asked for", stack.name, stack.region, aws.region),
+        help: "pass the stack's region with --region, or leave it out".to_owned(),
+    }];
+    // Who has both wrong learns both at once.
+    if let Err(SurveyError::Account(wrong)) = check_account(&aws, &stack.place(), &Shared::default()).await {
+        refusals.push(wrong.into());
+    }
+    Err(Failure::Refused(refusals))
 }
 
 async fn connect_anywhere(global: &Global, stack: &Stack) -> Result<Aws, Failure> {
@@ -121,7 +119,7 @@ pub(super) async fn make_plan(
     deep: bool,
 ) -> Result<Plan, Failure> {
     let purpose = if deep { Purpose::Deep } else { Purpose::Survey };
-    let survey = survey(aws, &desired.place(), &desired.wanted(), purpose).await.map_err(Failure::Faults)?;
+    let survey = survey(aws, &desired.place(), &desired.wanted(), purpose).await?;
     Ok(plan(desired, &survey, goal, guards, aws.counts()))
 }
 

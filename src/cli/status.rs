@@ -24,7 +24,7 @@ pub(super) async fn status(global: &Global, args: &StatusArgs) -> Result<ExitCod
     let aws = connect(global, &desired.stack).await?;
     let place = desired.place();
     let wanted = desired.wanted();
-    let survey = survey(&aws, &place, &wanted, Purpose::Survey).await.map_err(Failure::Faults)?;
+    let survey = survey(&aws, &place, &wanted, Purpose::Survey).await?;
     let shared = Shared::default();
     let mut rows = Vec::new();
     for kind in KINDS {

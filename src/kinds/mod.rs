@@ -164,6 +164,9 @@ pub struct About {
     pub lets_go_of: &'static [&'static str],
     /// Whether AWS forgets the tags of an object before its declaration goes, so that they are never compared.
     pub forgets_tags: bool,
+    /// The type by which the tagging service knows its objects: `ec2:subnet`. A survey leaves a kind out when nothing
+    /// of it is declared and nothing of this type carries the stack's tag.
+    pub tagged_as: Option<&'static str>,
     /// Kinds that must be read before this one.
     pub read_after: &'static [&'static str],
     /// The operations that it calls, which are also the IAM actions that it needs, but for `permissions`.
@@ -187,6 +190,7 @@ impl About {
         held_by_users: false,
         lets_go_of: &[],
         forgets_tags: false,
+        tagged_as: None,
         read_after: &[],
         calls: &[],
         permissions: &[],

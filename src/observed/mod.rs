@@ -1,7 +1,7 @@
 //! What exists: everything of ours, and whatever has a name that we declare.
 //!
 //! Collecting does not stop at the first failure; but a survey with a failed read proves nothing about absence, so
-//! it is not planned on.
+//! it is not planned on. Nor is one of another account: whose it is, is known before anything else is read.
 
 mod shared;
 
@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 
 pub use self::shared::{Shared, TaggedArn};
 use crate::aws::{Aws, Fault};
-use crate::kinds::{AnyKind, Found, KINDS, Place, Purpose, Scope, Wanted};
+use crate::kinds::{About, AnyKind, Found, KINDS, Place, Purpose, Scope, Wanted};
 
 /// What was found, by kind.
 #[derive(Debug, Default, Clone)]
@@ -34,17 +34,39 @@ impl Survey {
 /// The declared objects, by kind.
 pub type WantedByKind = BTreeMap<String, Vec<Wanted>>;
 
+/// Why there is no survey.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// The credentials are for another account than the stack's; nothing more was read.
+    #[error(transparent)]
+    Account(WrongAccount),
+    /// Every read that failed.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Faults(Vec<Fault>),
+}
+
+/// The credentials are for another account than the stack's.
+#[derive(Debug, thiserror::Error)]
+#[error("the stack {stack} belongs to account {wanted}; the credentials are for {found}")]
+pub struct WrongAccount {
+    stack: String,
+    wanted: String,
+    found: String,
+}
+
 /// Reads every kind, as few calls as there can be, all kinds at once but for those that need another's answer.
 ///
 /// # Errors
-/// Every read that failed.
+/// The account is another one, or reads failed.
 pub async fn survey(
     aws: &Aws,
     place: &Place,
     wanted: &WantedByKind,
     purpose: Purpose<'_>,
-) -> Result<Survey, Vec<Fault>> {
+) -> Result<Survey, SurveyError> {
     let shared = Shared::default();
+    check_account(aws, place, &shared).await?;
+    let tagged = shared.tagged(aws, &place.stack).await.map_err(|fault| SurveyError::Faults(vec![fault]))?;
     let mut survey = Survey::default();
     let mut faults = Vec::new();
     let mut left: Vec<&dyn AnyKind> = KINDS.to_vec();
@@ -52,7 +74,7 @@ pub async fn survey(
         let (now, later): (Vec<&dyn AnyKind>, Vec<&dyn AnyKind>) = left.iter().partition(|kind| {
             kind.about().read_after.iter().all(|before| left.iter().all(|other| other.about().kind != *before))
         });
-        let reads = now.iter().map(|kind| async {
+        let reads = now.iter().filter(|kind| !is_idle(kind.about(), wanted, purpose, tagged)).map(|kind| async {
             let name = kind.about().kind;
             let wanted = wanted.get(name).map_or(&[][..], Vec::as_slice);
             let scope = Scope { place, wanted, purpose, known: &survey, shared: &shared };
@@ -69,5 +91,34 @@ pub async fn survey(
         }
         left = later;
     }
-    if faults.is_empty() { Ok(survey) } else { Err(faults) }
+    if faults.is_empty() { Ok(survey) } else { Err(SurveyError::Faults(faults)) }
+}
+
+/// Refuses another account than the stack's. The ARN of anything of ours tells the account; AWS is asked for it only
+/// where there is nothing yet.
+///
+/// # Errors
+/// It is another account, or AWS does not tell.
+pub async fn check_account(aws: &Aws, place: &Place, shared: &Shared) -> Result<(), SurveyError> {
+    let faults = |fault| SurveyError::Faults(vec![fault]);
+    let tagged = shared.tagged(aws, &place.stack).await.map_err(faults)?;
+    let found = match tagged.iter().find_map(TaggedArn::account) {
+        Some(account) => account.to_owned(),
+        None => aws.account().await.map_err(faults)?,
+    };
+    if found == place.account {
+        return Ok(());
+    }
+    Err(SurveyError::Account(WrongAccount { stack: place.stack.clone(), wanted: place.account.clone(), found }))
+}
+
+/// Whether a kind need not be read: nothing of it is declared, and nothing of its type carries the stack's tag. A kind
+/// that is read after another may learn of objects from that one, and a deep read takes nobody's word.
+fn is_idle(about: &About, wanted: &WantedByKind, purpose: Purpose<'_>, tagged: &[TaggedArn]) -> bool {
+    let is_declared = wanted.get(about.kind).is_some_and(|wanted| !wanted.is_empty());
+    let is_tagged = |wanted: &str| tagged.iter().any(|one| one.is_a(wanted));
+    purpose == Purpose::Survey
+        && !is_declared
+        && about.read_after.is_empty()
+        && about.tagged_as.is_some_and(|wanted| !is_tagged(wanted))
 }

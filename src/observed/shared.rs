@@ -7,7 +7,7 @@ use aws_sdk_resourcegroupstagging::types::TagFilter;
 use tokio::sync::OnceCell;
 
 use crate::aws::{Aws, Fault, fault};
-use crate::kinds::STACK_TAG;
+use crate::kinds::{KINDS, STACK_TAG};
 
 /// Answers that several kinds read from.
 #[derive(Debug, Default)]
@@ -23,9 +23,29 @@ pub struct TaggedArn {
     pub tags: BTreeMap<String, String>,
 }
 
+impl TaggedArn {
+    /// The account in the ARN.
+    pub fn account(&self) -> Option<&str> {
+        self.arn.split(':').nth(4).filter(|account| !account.is_empty())
+    }
+
+    /// Whether it is of a type such as `ec2:subnet`.
+    pub fn is_a(&self, wanted: &str) -> bool {
+        let mut parts = self.arn.splitn(6, ':');
+        let (service, resource) = (parts.nth(2).unwrap_or_default(), parts.nth(2).unwrap_or_default());
+        wanted.split_once(':') == Some((service, resource.split(['/', ':']).next().unwrap_or_default()))
+    }
+}
+
+/// The types of objects that kinds name.
+fn types() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().filter_map(|kind| kind.about().tagged_as)
+}
+
 impl Shared {
-    /// Clusters, services and task definitions that carry the stack's tag: ECS itself cannot be asked by tag.
-    /// The tagging service lags behind by seconds; whoever needs certainty asks ECS for what is missing here.
+    /// Everything that carries the stack's tag, of the types that kinds name; IAM's objects are not told of by tag.
+    /// The tagging service lags behind by seconds; whoever needs certainty asks the service itself for what is missing
+    /// here.
     pub async fn tagged(&self, aws: &Aws, stack: &str) -> Result<&[TaggedArn], Fault> {
         let tagged = self.tagged.get_or_try_init(|| async {
             let filter = TagFilter::builder().key(STACK_TAG).values(stack).build();
@@ -33,11 +53,7 @@ impl Shared {
                 .tagging()
                 .get_resources()
                 .tag_filters(filter)
-                .set_resource_type_filters(Some(vec![
-                    "ecs:cluster".into(),
-                    "ecs:service".into(),
-                    "ecs:task-definition".into(),
-                ]))
+                .set_resource_type_filters(Some(types().map(str::to_owned).collect()))
                 .resources_per_page(100)
                 .into_paginator()
                 .items()

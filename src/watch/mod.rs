@@ -239,7 +239,7 @@ impl Watch {
             // Reading changes nothing, so it can be left anywhere.
             () = self.stop.cancelled() => return Err("stopped".to_owned()),
         };
-        let found = found.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+        let found = found.map_err(|error| error.to_string())?;
         Ok(plan(desired, &found, Goal::Converge, self.settings.guards, aws.counts()))
     }
 

@@ -12,7 +12,8 @@ fn tree() -> Tree {
 }
 
 /// A server that gives every request this answer.
-fn server(answer: &'static str) -> String {
+fn server(answer: &str) -> String {
+    let answer = answer.to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -45,7 +46,7 @@ fn no_credentials() {
 fn nobody_answers() {
     let tree = tree();
     let ran = with_keys(&tree, &["plan", "manifests", "--endpoint-url", "http://127.0.0.1:9"]);
-    ran.ends_with(1).complains(&["sts:GetCallerIdentity: AWS was not reached"]);
+    ran.ends_with(1).complains(&["tag:GetResources: AWS was not reached"]);
 }
 
 #[test]
@@ -54,14 +55,19 @@ fn an_endpoint_that_is_not_aws() {
     let tree = tree();
     let url = server(page);
     let ran = with_keys(&tree, &["plan", "manifests", "--endpoint-url", &url]);
-    ran.ends_with(1).complains(&["sts:GetCallerIdentity", "may not know this operation"]);
+    ran.ends_with(1).complains(&["tag:GetResources", "may not know this operation"]);
 }
 
 #[test]
 fn expired_credentials() {
-    let answer = "HTTP/1.1 403 Forbidden\r\nContent-Type: text/xml\r\nContent-Length: 274\r\nConnection: close\r\n\r\n<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error><RequestId>0f7c04f1-0b35-4bb1-9ad7-02a1a11f6d62</RequestId></ErrorResponse>       ";
+    let body =
+        r#"{"__type":"ExpiredTokenException","message":"The security token included in the request is expired"}"#;
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
     let tree = tree();
-    let url = server(answer);
+    let url = server(&answer);
     let ran = with_keys(&tree, &["plan", "manifests", "--endpoint-url", &url]);
     ran.ends_with(1).complains(&["ExpiredToken", "log in again"]);
 }

@@ -32,6 +32,7 @@ impl Kind for Cluster {
         // Without a name it is that of `metadata`, which the key compares; without settings they are the account's.
         unmanaged: &["clusterName", "settings"],
         held_by_users: true,
+        tagged_as: Some("ecs:cluster"),
         calls: &[
             "ecs:CreateCluster",
             "ecs:DescribeClusters",

@@ -78,6 +78,7 @@ impl Kind for Instance {
             "placement.availabilityZone",
             "placement.hostId",
         ],
+        tagged_as: Some("ec2:instance"),
         calls: &[
             "ec2:RunInstances",
             "ec2:DescribeInstances",

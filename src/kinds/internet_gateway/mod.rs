@@ -25,6 +25,7 @@ impl Kind for InternetGateway {
         // No prefix: routes refer to virtual private gateways (vgw-) in the same field.
         id_prefix: None,
         attributes: &[("id", "The id: igw-…")],
+        tagged_as: Some("ec2:internet-gateway"),
         calls: &[
             "ec2:CreateInternetGateway",
             "ec2:DescribeInternetGateways",

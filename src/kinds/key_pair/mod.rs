@@ -28,6 +28,7 @@ impl Kind for KeyPair {
         replace: &["keyName", "publicKeyMaterial"],
         // Absent it is the name of the document, which the key of the object compares.
         unmanaged: &["keyName"],
+        tagged_as: Some("ec2:key-pair"),
         calls: &["ec2:ImportKeyPair", "ec2:DescribeKeyPairs", "ec2:DeleteKeyPair", "ec2:CreateTags", "ec2:DeleteTags"],
         ..About::DEFAULT
     };

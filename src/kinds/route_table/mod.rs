@@ -28,6 +28,7 @@ impl Kind for RouteTable {
         id_prefix: Some("rtb-"),
         attributes: &[("id", "The id: rtb-…")],
         replace: &["vpcId"],
+        tagged_as: Some("ec2:route-table"),
         calls: &[
             "ec2:CreateRouteTable",
             "ec2:DescribeRouteTables",

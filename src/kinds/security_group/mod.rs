@@ -38,6 +38,7 @@ impl Kind for SecurityGroup {
         held_by_users: true,
         // `delete.rs` revokes the rules that name a group.
         lets_go_of: &["SecurityGroup"],
+        tagged_as: Some("ec2:security-group"),
         calls: &[
             "ec2:CreateSecurityGroup",
             "ec2:DescribeSecurityGroups",

@@ -43,6 +43,7 @@ impl Kind for Service {
         unmanaged: &ServiceSpec::UNMANAGED_WHEN_ABSENT,
         // Whether a cluster holds services that nobody declares is told by the cluster's own counts.
         read_after: &["Cluster"],
+        tagged_as: Some("ecs:service"),
         calls: &[
             "ecs:CreateService",
             "ecs:DescribeServices",

@@ -30,6 +30,7 @@ impl Kind for Subnet {
         replace: &["vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", "outpostArn"],
         unmanaged: &["availabilityZone", "availabilityZoneId"],
         held_by_users: true,
+        tagged_as: Some("ec2:subnet"),
         calls: &[
             "ec2:CreateSubnet",
             "ec2:DescribeSubnets",

@@ -54,6 +54,7 @@ impl Kind for TaskDefinition {
         moving: &["arn", "revision", FAMILY_REVISION],
         // Absent it is the name in `metadata`; the key tells when that differs.
         unmanaged: &["family"],
+        tagged_as: Some("ecs:task-definition"),
         calls: &[
             "ecs:RegisterTaskDefinition",
             "ecs:DescribeTaskDefinition",

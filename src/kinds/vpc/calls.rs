@@ -1,27 +1,46 @@
 //! The calls that a VPC needs.
 
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Tenancy as SdkTenancy, VpcAttributeName, VpcTenancy};
+use aws_sdk_ec2::types::{
+    self, AttributeBooleanValue, ResourceType, Tenancy as SdkTenancy, VpcAttributeName, VpcTenancy,
+};
 use futures_util::future::try_join_all;
+use serde_json::Value;
 
 use super::lower::{VpcAttributes, lower};
 use super::spec::{Tenancy, VpcSpec};
-use crate::aws::ec2::{filter, tag_specification};
+use crate::aws::ec2::{filter, tag_specification, tags_of};
 use crate::aws::{Aws, Fault, fault};
-use crate::kinds::{Changed, Found, Progress, Scope, Target};
+use crate::kinds::{Changed, Found, Progress, Purpose, RESOURCE_TAG, Scope, Target};
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<VpcSpec>>, Fault> {
     let pages = aws.ec2().describe_vpcs().filters(filter(scope, "vpc-id")).into_paginator().items().send();
     let vpcs = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeVpcs"))?;
     try_join_all(vpcs.iter().map(|vpc| async {
         let id = vpc.vpc_id().unwrap_or_default();
+        let metrics = async {
+            if !declares_metrics(scope, vpc) {
+                return Ok(None);
+            }
+            attribute(aws, id, VpcAttributeName::EnableNetworkAddressUsageMetrics).await.map(Some)
+        };
         let (dns_support, dns_hostnames, usage_metrics) = tokio::try_join!(
             attribute(aws, id, VpcAttributeName::EnableDnsSupport),
             attribute(aws, id, VpcAttributeName::EnableDnsHostnames),
-            attribute(aws, id, VpcAttributeName::EnableNetworkAddressUsageMetrics),
+            metrics,
         )?;
         Ok(lower(vpc, VpcAttributes { dns_support, dns_hostnames, usage_metrics }))
     }))
     .await
+}
+
+/// Whether anybody wants to know of the metrics of this VPC: its manifest, or a deep read.
+fn declares_metrics(scope: &Scope<'_>, vpc: &types::Vpc) -> bool {
+    let tags = tags_of(vpc.tags());
+    let name = tags.get(RESOURCE_TAG);
+    let wanted = scope.wanted.iter().find(|wanted| name == Some(&wanted.address.to_string()));
+    scope.purpose == Purpose::Deep
+        || wanted
+            .is_some_and(|wanted| wanted.spec.get("enableNetworkAddressUsageMetrics").is_some_and(Value::is_boolean))
 }
 
 async fn attribute(aws: &Aws, id: &str, name: VpcAttributeName) -> Result<bool, Fault> {

@@ -11,7 +11,8 @@ use crate::kinds::{Attributes, Found, Readiness};
 pub(super) struct VpcAttributes {
     pub(super) dns_support: bool,
     pub(super) dns_hostnames: bool,
-    pub(super) usage_metrics: bool,
+    /// None when nobody asked.
+    pub(super) usage_metrics: Option<bool>,
 }
 
 pub(super) fn lower(vpc: &types::Vpc, attributes: VpcAttributes) -> Found<VpcSpec> {
@@ -25,7 +26,7 @@ pub(super) fn lower(vpc: &types::Vpc, attributes: VpcAttributes) -> Found<VpcSpe
             cidr_block: vpc.cidr_block().unwrap_or_default().to_owned(),
             enable_dns_support: Some(dns_support),
             enable_dns_hostnames: Some(dns_hostnames),
-            enable_network_address_usage_metrics: Some(usage_metrics),
+            enable_network_address_usage_metrics: usage_metrics,
             instance_tenancy: Some(match vpc.instance_tenancy() {
                 Some(types::Tenancy::Dedicated) => Tenancy::Dedicated,
                 _ => Tenancy::Default,

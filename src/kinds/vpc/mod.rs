@@ -26,7 +26,10 @@ impl Kind for Vpc {
         id_prefix: Some("vpc-"),
         attributes: &[("id", "The id: vpc-…")],
         replace: &["cidrBlock", "instanceTenancy"],
+        // It costs a call for each VPC and plan, and changes nothing but a metric.
+        unmanaged: &["enableNetworkAddressUsageMetrics"],
         held_by_users: true,
+        tagged_as: Some("ec2:vpc"),
         calls: &[
             "ec2:CreateVpc",
             "ec2:DescribeVpcs",

@@ -16,7 +16,7 @@ pub struct VpcSpec {
     pub enable_dns_support: Option<bool>,
     /// Whether instances with public addresses get public DNS names; needs DNS support. Absent: false.
     pub enable_dns_hostnames: Option<bool>,
-    /// Whether CloudWatch gets metrics of the addresses in use. Absent: false.
+    /// Whether CloudWatch gets metrics of the addresses in use. Absent: left as it is, which is false at first.
     pub enable_network_address_usage_metrics: Option<bool>,
     /// Whether instances share hardware. Absent: default. A change to dedicated needs a new VPC.
     pub instance_tenancy: Option<Tenancy>,
@@ -38,13 +38,12 @@ impl VpcSpec {
             cidr_block,
             enable_dns_support,
             enable_dns_hostnames,
-            enable_network_address_usage_metrics,
+            enable_network_address_usage_metrics: _,
             instance_tenancy,
         } = self;
         *cidr_block = canonical_cidr(cidr_block);
         enable_dns_support.get_or_insert(true);
         enable_dns_hostnames.get_or_insert(false);
-        enable_network_address_usage_metrics.get_or_insert(false);
         instance_tenancy.get_or_insert(Tenancy::Default);
     }
 
