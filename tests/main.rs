@@ -7,6 +7,7 @@ mod commands;
 mod contract;
 mod fields;
 mod interrupt;
+mod moto;
 mod reference;
 mod support;
 mod watch;

@@ -182,7 +182,9 @@ impl Object<'_> {
             if asked {
                 let why = match &live.readiness {
                     Readiness::Pending(why) => why.clone(),
-                    Readiness::Ready | Readiness::Failed(_) => "still there".to_owned(),
+                    Readiness::Ready | Readiness::Failed(_) => {
+                        "AWS accepted the deletion and still lists it".to_owned()
+                    }
                 };
                 self.pause(&mut look, &why).await?;
             }

@@ -116,6 +116,7 @@ pub(super) async fn register(aws: &Aws, target: &Target<TaskDefinitionSpec>) -> 
     let family = TaskDefinition::key(&target.address.name, &target.full, &target.place).unwrap_or_default();
     let wanted = digest(&target.full, &family);
     if let Some(revision) = describe(aws, &family).await?
+        && revision.is_active
         && revision.owner(&target.place.stack) == Owner::Us(target.address.clone())
     {
         let mut spec = revision.spec;

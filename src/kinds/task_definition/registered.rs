@@ -34,7 +34,8 @@ pub(super) async fn ours(aws: &Aws, scope: &Scope<'_>) -> Result<Ours, Fault> {
     Ok(ours)
 }
 
-/// One revision, or the newest active one of a family; none when there is none.
+/// One revision, or the newest active one of a family; none when there is none. A revision that was deregistered just
+/// now may still be answered as the newest of its family.
 pub(crate) async fn describe(aws: &Aws, reference: &str) -> Result<Option<Revision>, Fault> {
     let call = aws.ecs().describe_task_definition().task_definition(reference);
     match call.include(sdk::TaskDefinitionField::Tags).send().await.map_err(fault("ecs:DescribeTaskDefinition")) {
@@ -52,10 +53,10 @@ pub(super) async fn newest(
     known: &[RevisionName],
 ) -> Result<Option<Revision>, Fault> {
     let Some(first) = describe(aws, family).await? else { return Ok(None) };
-    if first.is_of(stack) {
+    if first.is_active && first.is_of(stack) {
         return Ok(Some(first));
     }
-    // Somebody else registered after us, or we never did.
+    // Somebody else registered after us, or we never did, or what was answered is inactive.
     let mut active = active_of(aws, family).await?;
     active.sort_by_key(|name| std::cmp::Reverse(name.number));
     let is_known = |name: &RevisionName| known.contains(name);
@@ -68,7 +69,7 @@ pub(super) async fn newest(
             return Ok(Some(revision));
         }
     }
-    Ok(Some(first))
+    Ok(first.is_active.then_some(first))
 }
 
 /// The active revisions of a family.
