@@ -31,6 +31,7 @@ impl ServiceSpec {
             findings.error("/platformVersion", "fargate-only", message);
             findings.help("take platformVersion out");
         }
+        self.lint_controller(launch_type, findings);
         let given: Vec<(&str, bool)> = match launch_type {
             Some("FARGATE") => vec![
                 ("placementConstraints", self.placement_constraints.is_some()),
@@ -47,6 +48,46 @@ impl ServiceSpec {
             let message = format!("launch type {} does not take {member}", launch_type.unwrap_or_default());
             findings.error(format!("/{member}"), "launch-type", message);
             findings.help(format!("take {member} out, or use another launchType"));
+        }
+    }
+
+    /// What goes with controllers other than ECS.
+    fn lint_controller(&self, launch_type: Option<&str>, findings: &mut Findings) {
+        let controller = self.controller();
+        if controller == "EXTERNAL" {
+            let given = [
+                ("taskDefinition", self.task_definition.is_some()),
+                ("launchType", self.launch_type.is_some()),
+                ("capacityProviderStrategy", self.capacity_provider_strategy.is_some()),
+                ("platformVersion", self.platform_version.is_some()),
+                ("networkConfiguration", self.network_configuration.is_some()),
+                ("loadBalancers", self.load_balancers.is_some()),
+                ("serviceRegistries", self.service_registries.is_some()),
+            ];
+            for (member, _) in given.into_iter().filter(|(_, given)| *given) {
+                let message = format!("with controller EXTERNAL, {member} is a matter of the task sets");
+                findings.error(format!("/{member}"), "deployment-controller", message);
+                findings.help(format!("take {member} out, or use another deploymentController"));
+            }
+        }
+        if controller == "CODE_DEPLOY" && self.load_balancers.as_ref().is_none_or(Vec::is_empty) {
+            let message = "CodeDeploy moves traffic from one target group to another, so the service needs one";
+            findings.error("/deploymentController", "deployment-controller", message);
+            findings.help("add loadBalancers, or use another deploymentController");
+        }
+        if ["CODE_DEPLOY", "EXTERNAL"].contains(&controller) {
+            if self.is_daemon() {
+                let message = format!("controller {controller} takes scheduling strategy REPLICA only");
+                findings.error("/schedulingStrategy", "deployment-controller", message);
+            }
+            let percents = self.deployment_configuration.as_ref().is_some_and(|deployment| {
+                deployment.maximum_percent.is_some() || deployment.minimum_healthy_percent.is_some()
+            });
+            if percents && launch_type == Some("EC2") {
+                let message = format!("with controller {controller} on EC2, AWS takes no percentages");
+                findings.error("/deploymentConfiguration", "deployment-controller", message);
+                findings.help("take maximumPercent and minimumHealthyPercent out");
+            }
         }
     }
 }
@@ -71,6 +112,20 @@ mod tests {
         assert_eq!(codes(json!({"launchType": "EXTERNAL", "platformVersion": "1.4.0"})), ["fargate-only"]);
         assert_eq!(codes(json!({"launchType": "FARGATE", "placementStrategy": [{"type": "random"}]})), ["launch-type"]);
         assert_eq!(codes(json!({"launchType": "EXTERNAL", "loadBalancers": [{}]})), ["launch-type"]);
+        let by = |controller: &str, mut spec: Value| {
+            spec["deploymentController"] = json!({"type": controller});
+            codes(spec)
+        };
+        assert!(by("EXTERNAL", json!({"desiredCount": 1})).is_empty());
+        assert_eq!(
+            by("EXTERNAL", json!({"taskDefinition": "till", "launchType": "EC2"})),
+            ["deployment-controller"; 2]
+        );
+        assert_eq!(by("CODE_DEPLOY", json!({"taskDefinition": "till"})), ["deployment-controller"]);
+        assert!(by("CODE_DEPLOY", json!({"taskDefinition": "till", "loadBalancers": [{}]})).is_empty());
+        let daemon = json!({"schedulingStrategy": "DAEMON", "loadBalancers": [{}], "launchType": "EC2",
+            "deploymentConfiguration": {"maximumPercent": 150}});
+        assert_eq!(by("CODE_DEPLOY", daemon), ["deployment-controller"; 2]);
         assert!(codes(json!({"launchType": "FARGATE", "platformVersion": "1.4.0", "desiredCount": 1})).is_empty());
     }
 }

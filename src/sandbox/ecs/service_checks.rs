@@ -242,11 +242,6 @@ pub(super) fn check(members: &Members, definition: &Definition, desired: Option<
     if configuration["strategy"] != "ROLLING" {
         return Err(unsupported("the sandbox does rolling deployments only"));
     }
-    if !["", "ECS"].contains(
-        &members.get("deploymentController").map_or("", |controller| controller["type"].as_str().unwrap_or("")),
-    ) {
-        return Err(unsupported("the sandbox knows the deployment controller ECS only"));
-    }
     for balancer in items(members.get("loadBalancers")) {
         let name = balancer["containerName"].as_str().unwrap_or("");
         let container = definition.containers().iter().find(|container| container["name"] == name);
