@@ -5,6 +5,7 @@
 //! fails the test.
 
 mod definitions;
+mod meanings;
 mod table;
 mod trial;
 
