@@ -212,14 +212,18 @@ pub(super) fn complaints(kind: &dyn AnyKind, table: &Table) -> Vec<String> {
     complaints
 }
 
-/// The fields at the top, and those of the containers of a task definition.
+/// The fields at the top, and those of structures that are large.
 fn fields(schema: &Value) -> BTreeSet<String> {
     let members = |of: &Value| of.as_object().map(Map::keys).into_iter().flatten().cloned().collect::<Vec<_>>();
     let mut fields: BTreeSet<String> = members(&schema["properties"]).into_iter().collect();
-    if fields.remove("containerDefinitions") {
-        let containers = members(&schema["$defs"]["ContainerDefinition"]["properties"]);
-        assert!(!containers.is_empty(), "the schema of containers is somewhere else");
-        fields.extend(containers.into_iter().map(|member| format!("containerDefinitions.{member}")));
+    for (field, of) in
+        [("containerDefinitions", "ContainerDefinition"), ("deploymentConfiguration", "DeploymentConfiguration")]
+    {
+        if fields.remove(field) {
+            let below = members(&schema["$defs"][of]["properties"]);
+            assert!(!below.is_empty(), "the schema of {field} is somewhere else");
+            fields.extend(below.into_iter().map(|member| format!("{field}.{member}")));
+        }
     }
     fields
 }

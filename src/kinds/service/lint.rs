@@ -32,14 +32,15 @@ impl ServiceSpec {
             findings.help("take platformVersion out");
         }
         self.lint_controller(launch_type, findings);
+        self.lint_strategy(findings);
         let given: Vec<(&str, bool)> = match launch_type {
             Some("FARGATE") => vec![
-                ("placementConstraints", self.placement_constraints.is_some()),
-                ("placementStrategy", self.placement_strategy.is_some()),
+                ("placementConstraints", says_something(&self.placement_constraints)),
+                ("placementStrategy", says_something(&self.placement_strategy)),
             ],
             Some("EXTERNAL") => vec![
-                ("loadBalancers", self.load_balancers.is_some()),
-                ("serviceRegistries", self.service_registries.is_some()),
+                ("loadBalancers", says_something(&self.load_balancers)),
+                ("serviceRegistries", says_something(&self.service_registries)),
                 ("networkConfiguration", self.network_configuration.is_some()),
             ],
             _ => Vec::new(),
@@ -51,6 +52,27 @@ impl ServiceSpec {
         }
     }
 
+    /// What goes with a strategy.
+    fn lint_strategy(&self, findings: &mut Findings) {
+        let Some(deployment) = &self.deployment_configuration else { return };
+        let strategy = deployment.strategy.as_ref().map_or("ROLLING", Choice::as_str);
+        let given = [
+            ("linearConfiguration", "LINEAR", deployment.linear_configuration.is_some()),
+            ("canaryConfiguration", "CANARY", deployment.canary_configuration.is_some()),
+            ("earlySuccessCriteria", "ROLLING", deployment.early_success_criteria.is_some()),
+        ];
+        for (member, of, _) in given.into_iter().filter(|(_, of, given)| *given && *of != strategy) {
+            let message = format!("{member} belongs to the strategy {of}; the strategy is {strategy}");
+            findings.error(format!("/deploymentConfiguration/{member}"), "deployment-strategy", message);
+            findings.help(format!("take {member} out, or use strategy: {of}"));
+        }
+        if strategy == "BLUE_GREEN" && deployment.bake_time_in_minutes.is_none() {
+            let message = "AWS wants to be told for how long both colours run after the traffic has moved";
+            findings.error("/deploymentConfiguration/strategy", "deployment-strategy", message);
+            findings.help("add bakeTimeInMinutes, which may be 0");
+        }
+    }
+
     /// What goes with controllers other than ECS.
     fn lint_controller(&self, launch_type: Option<&str>, findings: &mut Findings) {
         let controller = self.controller();
@@ -58,11 +80,11 @@ impl ServiceSpec {
             let given = [
                 ("taskDefinition", self.task_definition.is_some()),
                 ("launchType", self.launch_type.is_some()),
-                ("capacityProviderStrategy", self.capacity_provider_strategy.is_some()),
+                ("capacityProviderStrategy", says_something(&self.capacity_provider_strategy)),
                 ("platformVersion", self.platform_version.is_some()),
                 ("networkConfiguration", self.network_configuration.is_some()),
-                ("loadBalancers", self.load_balancers.is_some()),
-                ("serviceRegistries", self.service_registries.is_some()),
+                ("loadBalancers", says_something(&self.load_balancers)),
+                ("serviceRegistries", says_something(&self.service_registries)),
             ];
             for (member, _) in given.into_iter().filter(|(_, given)| *given) {
                 let message = format!("with controller EXTERNAL, {member} is a matter of the task sets");
@@ -70,7 +92,7 @@ impl ServiceSpec {
                 findings.help(format!("take {member} out, or use another deploymentController"));
             }
         }
-        if controller == "CODE_DEPLOY" && self.load_balancers.as_ref().is_none_or(Vec::is_empty) {
+        if controller == "CODE_DEPLOY" && !says_something(&self.load_balancers) {
             let message = "CodeDeploy moves traffic from one target group to another, so the service needs one";
             findings.error("/deploymentController", "deployment-controller", message);
             findings.help("add loadBalancers, or use another deploymentController");
@@ -90,6 +112,11 @@ impl ServiceSpec {
             }
         }
     }
+}
+
+/// An empty list is none.
+fn says_something<T>(list: &Option<Vec<T>>) -> bool {
+    list.as_ref().is_some_and(|list| !list.is_empty())
 }
 
 #[cfg(test)]
@@ -112,6 +139,12 @@ mod tests {
         assert_eq!(codes(json!({"launchType": "EXTERNAL", "platformVersion": "1.4.0"})), ["fargate-only"]);
         assert_eq!(codes(json!({"launchType": "FARGATE", "placementStrategy": [{"type": "random"}]})), ["launch-type"]);
         assert_eq!(codes(json!({"launchType": "EXTERNAL", "loadBalancers": [{}]})), ["launch-type"]);
+        assert!(codes(json!({"launchType": "EXTERNAL", "loadBalancers": [], "serviceRegistries": []})).is_empty());
+        let deployed = |configuration: Value| codes(json!({"deploymentConfiguration": configuration}));
+        assert_eq!(deployed(json!({"linearConfiguration": {}, "canaryConfiguration": {}})), ["deployment-strategy"; 2]);
+        assert_eq!(deployed(json!({"strategy": "BLUE_GREEN"})), ["deployment-strategy"]);
+        assert!(deployed(json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0})).is_empty());
+        assert!(deployed(json!({"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 1.0}})).is_empty());
         let by = |controller: &str, mut spec: Value| {
             spec["deploymentController"] = json!({"type": controller});
             codes(spec)

@@ -76,9 +76,11 @@ mirror! {
         volume_configurations: Option<Vec<ServiceVolumeConfiguration>>,
         /// VPC Lattice target groups.
         vpc_lattice_configurations: Option<Vec<VpcLatticeConfiguration>>,
-        /// Ports that gateways of the cluster offer. AWS answers them only with the service revision.
+        /// Ports that gateways of the cluster offer. AWS answers them only with the service revision, so what others set
+        /// and nobody ever declared shows with `--deep`.
         gateway_connectors: Option<Vec<GatewayConnector>>,
-        /// Metrics of the service. AWS answers it only with the service revision.
+        /// Metrics of the service. AWS answers it only with the service revision, so what others set and nobody ever
+        /// declared shows with `--deep`.
         monitoring: Option<MonitoringConfiguration>,
         /// Tags of the service.
         tags: Option<Tags>,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::clusters::{active, strategy};
-use super::service_checks::{check, deployment_configuration, launch_type_of};
+use super::service_checks::{check, deployment_configuration, launch_type_of, needs_bake_time};
 use super::services::settle;
 use super::shapes::Input;
 use super::task_definitions::{find, usable};
@@ -63,6 +63,7 @@ pub(super) fn update(state: &mut State, call: &Call) -> Result<Value, AwsError> 
             spec.insert((*member).to_owned(), value.clone());
         }
     }
+    needs_bake_time(input.get("deploymentConfiguration"))?;
     let configuration = deployment_configuration(
         spec.get("deploymentConfiguration"),
         input.get("deploymentConfiguration"),

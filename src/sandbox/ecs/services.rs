@@ -9,7 +9,7 @@ use super::deployments::Deployment;
 use super::paging::{listed, page};
 use super::rollouts::Rollout;
 use super::service_checks::{
-    check, deployment_configuration, launch_type_of, no_rebalancing, placement_strategy, strategy_of,
+    check, deployment_configuration, launch_type_of, needs_bake_time, no_rebalancing, placement_strategy, strategy_of,
 };
 use super::shapes::{Input, items};
 use super::tags::{self, Tags};
@@ -280,6 +280,7 @@ pub(super) fn create(state: &mut State, call: &Call) -> Result<Value, AwsError> 
     ] {
         spec.entry(member).or_insert(default);
     }
+    needs_bake_time(input.get("deploymentConfiguration"))?;
     let configuration = deployment_configuration(None, input.get("deploymentConfiguration"), daemon);
     spec.insert("deploymentConfiguration".into(), configuration);
     let desired = input.whole("desiredCount");
