@@ -10,7 +10,7 @@ use crate::aws::{Cause, Fault};
 use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
 use crate::manifest::substitute;
 use crate::observed::{Shared, Survey};
-use crate::plan::{Change, Step, Work, diff, tags};
+use crate::plan::{Change, Step, Work, carry_over, diff, tags};
 
 /// Why a step ended early.
 #[derive(Debug)]
@@ -83,6 +83,8 @@ impl Object<'_> {
             }
             if !missing.is_empty() && asked.is_none() {
                 let changed = Changed(missing);
+                let full = carry_over(&target.full, &live.spec, &target.ignored);
+                let target = Target { full, ..target.clone() };
                 match self.kind.update(&self.run.aws, &target, &live, &changed).await? {
                     Progress::Done => asked = Some((Instant::now(), live.readiness)),
                     Progress::Waiting(why) => self.pause(&mut look, &why).await?,
@@ -207,6 +209,7 @@ impl Object<'_> {
             address: self.step.address.clone(),
             spec,
             full,
+            ignored: self.change.ignored.clone(),
             tags: self.change.tags.clone(),
             place: place.clone(),
         })

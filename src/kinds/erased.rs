@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
 use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault};
+use crate::plan::FieldChange;
 
 /// [`Kind`] with its spec as JSON.
 pub trait AnyKind: Send + Sync {
@@ -26,6 +27,8 @@ pub trait AnyKind: Send + Sync {
     fn key(&self, name: &str, spec: &Value, place: &Place) -> Option<String>;
     fn copies(&self, spec: &Value) -> usize;
     fn runtime_needs(&self, spec: &Value, others: &BTreeMap<Address, Value>) -> Vec<Address>;
+    fn judge(&self, fields: &mut [FieldChange], live: &Value);
+    fn remarks(&self, fields: &[FieldChange], live: &Value) -> Vec<String>;
     fn read<'a>(&'a self, aws: &'a Aws, scope: &'a Scope<'a>) -> BoxFuture<'a, Result<Vec<Found>, Fault>>;
     fn create<'a>(&'a self, aws: &'a Aws, target: &'a Target) -> BoxFuture<'a, Result<String, Fault>>;
     fn update<'a>(
@@ -106,6 +109,16 @@ impl<K: Kind> AnyKind for K {
         typed(spec).map(|spec| K::runtime_needs(&spec, others)).unwrap_or_default()
     }
 
+    fn judge(&self, fields: &mut [FieldChange], live: &Value) {
+        if let Ok(live) = typed(live) {
+            K::judge(fields, &live);
+        }
+    }
+
+    fn remarks(&self, fields: &[FieldChange], live: &Value) -> Vec<String> {
+        typed(live).map(|live| K::remarks(fields, &live)).unwrap_or_default()
+    }
+
     fn read<'a>(&'a self, aws: &'a Aws, scope: &'a Scope<'a>) -> BoxFuture<'a, Result<Vec<Found>, Fault>> {
         Box::pin(async move {
             let found = K::read(aws, scope).await?;
@@ -162,11 +175,12 @@ fn typed<S: DeserializeOwned>(spec: &Value) -> Result<S, String> {
 }
 
 fn typed_target<K: Kind>(target: &Target) -> Result<Target<K::Spec>, Fault> {
-    let Target { address, spec, full, tags, place } = target;
+    let Target { address, spec, full, ignored, tags, place } = target;
     Ok(Target {
         address: address.clone(),
         spec: typed(spec).map_err(mismatch::<K>)?,
         full: typed(full).map_err(mismatch::<K>)?,
+        ignored: ignored.clone(),
         tags: tags.clone(),
         place: place.clone(),
     })
@@ -178,7 +192,7 @@ fn typed_found<K: Kind>(found: &Found) -> Result<Found<K::Spec>, Fault> {
 }
 
 /// An absent member is absent, not null, so that specs need no attribute on every optional member.
-fn without_nulls(value: Value) -> Value {
+pub(super) fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(members) => Value::Object(
             members

@@ -38,10 +38,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::erased::AnyKind;
+use self::erased::without_nulls;
 pub use self::tags::Tags;
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 use crate::observed::{Shared, Survey};
+use crate::plan::FieldChange;
 
 /// Every kind, in the order in which a person would meet them.
 pub static KINDS: &[&dyn AnyKind] = &[
@@ -110,6 +112,14 @@ pub trait Kind: Send + Sync + 'static {
     /// What must be there for this object to do its work, though no field refers to it: created before it, deleted
     /// after it. `others` are the specs of one side, declared or live.
     fn runtime_needs(_spec: &Self::Spec, _others: &BTreeMap<Address, Value>) -> Vec<Address> {
+        Vec::new()
+    }
+
+    /// Corrects what [`About::replace`] says of differences where it depends on the values: some go one way only.
+    fn judge(_fields: &mut [FieldChange], _live: &Self::Spec) {}
+
+    /// What an update of these fields brings with it and the fields do not show.
+    fn remarks(_fields: &[FieldChange], _live: &Self::Spec) -> Vec<String> {
         Vec::new()
     }
 
@@ -337,8 +347,10 @@ pub struct Target<S = Value> {
     pub address: Address,
     /// As declared.
     pub spec: S,
-    /// With defaults filled in.
+    /// With defaults filled in; in an update, with the live values of what is left to others.
     pub full: S,
+    /// Paths that `lifecycle.ignoreChanges` leaves to others.
+    pub ignored: Vec<String>,
     /// All of them: the stack's, the object's and the ones that say whose it is.
     pub tags: BTreeMap<String, String>,
     pub place: Place,

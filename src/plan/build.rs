@@ -108,6 +108,7 @@ impl Planner<'_> {
             }
             Ok(Some(live)) => {
                 change.fields = diff(kind.about(), &full, &live.spec, &change.ignored);
+                kind.judge(&mut change.fields, &live.spec);
                 let mut forcing: Vec<String> = change
                     .fields
                     .iter()
@@ -131,6 +132,10 @@ impl Planner<'_> {
                 } else {
                     (Action::None, Reason::Unchanged)
                 };
+                if change.action == Action::Update {
+                    let remarks = kind.remarks(&change.fields, &live.spec).into_iter();
+                    draft.notes.extend(remarks.map(|message| Note { address: Some(address.clone()), message }));
+                }
                 let mut attributes = live.attributes.clone();
                 match change.action {
                     Action::Replace => attributes = foretold,

@@ -36,6 +36,50 @@ pub fn diff(about: &About, desired: &Value, live: &Value, ignored: &[String]) ->
     changes
 }
 
+/// `wanted` with the live values of the paths that are left to others.
+pub fn carry_over(wanted: &Value, live: &Value, ignored: &[String]) -> Value {
+    carried("", Some(wanted), Some(live), ignored).unwrap_or_default()
+}
+
+fn carried(path: &str, wanted: Option<&Value>, live: Option<&Value>, ignored: &[String]) -> Option<Value> {
+    let all: Vec<&str> = ignored.iter().map(String::as_str).collect();
+    if covers(&all, path) {
+        return live.cloned();
+    }
+    if !path.is_empty() && !ignored.iter().any(|one| covers(&[path], one)) {
+        return wanted.cloned();
+    }
+    // Where one side has nothing, it has an empty one.
+    let members =
+        |value: Option<&Value>| value.map_or(Some(serde_json::Map::new()), |value| value.as_object().cloned());
+    if let (Some(new), Some(old)) = (members(wanted), members(live)) {
+        let gone = old.keys().filter(|name| !new.contains_key(*name));
+        let merged: serde_json::Map<String, Value> = new
+            .keys()
+            .chain(gone)
+            .filter_map(|name| {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                Some((name.clone(), carried(&path, new.get(name), old.get(name), ignored)?))
+            })
+            .collect();
+        return (wanted.is_some() || !merged.is_empty()).then_some(Value::Object(merged));
+    }
+    let items = |value: Option<&Value>| value.map_or(Some(Vec::new()), |value| value.as_array().cloned());
+    let (Some(new), Some(old)) = (items(wanted), items(live)) else { return wanted.cloned() };
+    let Some(name) = names(&new, &old) else { return wanted.cloned() };
+    let by_name = |items: &[Value], wanted: &str| items.iter().find(|item| text(&item[name]) == wanted).cloned();
+    let mut seen: Vec<String> = new.iter().map(|item| text(&item[name])).collect();
+    seen.extend(old.iter().map(|item| text(&item[name])).filter(|item| by_name(&new, item).is_none()));
+    let merged: Vec<Value> = seen
+        .iter()
+        .filter_map(|item| {
+            let (wanted, live) = (by_name(&new, item), by_name(&old, item));
+            carried(&format!("{path}[{item}]"), wanted.as_ref(), live.as_ref(), ignored)
+        })
+        .collect();
+    (wanted.is_some() || !merged.is_empty()).then_some(Value::Array(merged))
+}
+
 /// Members that name an object among its siblings, the first that all of them have.
 const NAMES: &[&str] = &[
     "name",
@@ -184,6 +228,21 @@ mod tests {
     fn unmanaged_fields_count_only_when_declared() {
         assert!(paths(json!({}), json!({"zone": "a"})).is_empty());
         assert_eq!(paths(json!({"zone": "b"}), json!({"zone": "a"})), ["zone"]);
+    }
+
+    #[test]
+    fn what_is_left_to_others_is_carried_over() {
+        let ignored =
+            ["image", "list[a].image", "list[b]", "more.x", "other[z]", "here.x", "there.x"].map(str::to_owned);
+        let wanted = json!({"image": 1, "list": [{"name": "a", "image": 1, "cpu": 1}], "more": {"y": 1}, "gone": 1,
+            "here": {"x": 1, "y": 1}});
+        let live = json!({"list": [{"name": "a", "image": 2, "cpu": 2}, {"name": "b"}, {"name": "c"}],
+            "more": {"x": 2, "y": 2}, "other": [{"name": "z"}, {"name": "y"}], "extra": 2,
+            "there": {"x": 2, "y": 2}});
+        let expected = json!({"list": [{"name": "a", "image": 2, "cpu": 1}, {"name": "b"}], "more": {"y": 1, "x": 2},
+            "gone": 1, "other": [{"name": "z"}], "here": {"y": 1}, "there": {"x": 2}});
+        assert_eq!(carry_over(&wanted, &live, &ignored), expected);
+        assert_eq!(carry_over(&wanted, &live, &[]), wanted);
     }
 
     #[test]

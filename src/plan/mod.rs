@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::build::{Goal, Guards, plan};
-pub use self::diff::{FieldChange, diff};
+pub use self::diff::{FieldChange, carry_over, diff};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::kinds::{Attributes, Found, Place};

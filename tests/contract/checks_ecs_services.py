@@ -131,6 +131,52 @@ def _(t):
     t.fails("InvalidParameterException", service, t=t, capacityProviderStrategy=strategy)
 
 
+def handed_over(t):
+    """A service whose deployments CodeDeploy makes."""
+    ground(t, containers=[{"name": "app", "image": "nginx", "memory": 128, "portMappings": [{"containerPort": 80}]}])
+    group = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/a/0123456789abcdef"
+    balancers = [{"targetGroupArn": group, "containerName": "app", "containerPort": 80}]
+    return service(t, deploymentController={"type": "CODE_DEPLOY"}, loadBalancers=balancers)
+
+
+@check("ecs.service.code-deploy-has-task-sets")
+def _(t):
+    handed_over(t)
+    got = one(t)
+    t.has(got, {"deploymentController": {"type": "CODE_DEPLOY"}, "deployments": [], "taskSets": [{"status": "PRIMARY"}]})
+    t.eq(got["taskSets"][0]["taskDefinition"], got["taskDefinition"], "task definition")
+
+
+@check("ecs.service.code-deploy-deploys-by-itself")
+def _(t):
+    handed_over(t)
+    who = {"cluster": t.name("cluster"), "service": t.name("service")}
+    said = "on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment."
+    t.fails("InvalidParameterException", t.ecs.update_service, message=said, taskDefinition=t.name("family"), **who)
+    t.fails("InvalidParameterException", t.ecs.update_service, message=said, forceNewDeployment=True, **who)
+    t.eq(t.ecs.update_service(desiredCount=0, healthCheckGracePeriodSeconds=9, **who)["service"]["healthCheckGracePeriodSeconds"], 9, "grace")
+
+
+@check("ecs.service.external-controller-has-no-definition")
+def _(t):
+    ground(t)
+    by = {"deploymentController": {"type": "EXTERNAL"}, "launchType": None}
+    t.fails("InvalidParameterException", service, message="TaskDefinition must be blank", t=t, **by)
+    got = service(t, taskDefinition=None, **by)
+    t.has(got, {"deploymentController": {"type": "EXTERNAL"}, "deployments": []})
+
+
+@check("ecs.service.back-to-a-launch-type")
+def _(t):
+    cluster(t, capacityProviders=["FARGATE"])
+    definition(t, networkMode="awsvpc", cpu="256", memory="512", requiresCompatibilities=["FARGATE"])
+    network = {"awsvpcConfiguration": {"subnets": [net(t)]}}
+    service(t, launchType=None, capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}], networkConfiguration=network)
+    t.ecs.update_service(cluster=t.name("cluster"), service=t.name("service"), capacityProviderStrategy=[], forceNewDeployment=True)
+    got = one(t)
+    t.eq((got.get("launchType"), got.get("capacityProviderStrategy", [])), ("FARGATE", []), "launch type")
+
+
 @check("ecs.service.external")
 def _(t):
     ground(t, requiresCompatibilities=["EXTERNAL"], networkMode="bridge")

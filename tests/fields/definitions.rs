@@ -56,6 +56,74 @@ fn order_of_environment_secrets_and_ports_means_nothing() {
 }
 
 #[test]
+fn order_of_mounts_links_and_the_like_means_nothing() {
+    let spelling = |turned: bool| {
+        let mut members = json!({
+            "links": ["side", "log"],
+            "mountPoints": [{"sourceVolume": "a", "containerPath": "/a"}, {"sourceVolume": "b", "containerPath": "/b"}],
+            "volumesFrom": [{"sourceContainer": "side"}, {"sourceContainer": "log"}],
+            "dependsOn": [{"containerName": "side", "condition": "START"}, {"containerName": "log", "condition": "START"}],
+            "ulimits": [{"name": "core", "softLimit": 1, "hardLimit": 1}, {"name": "nofile", "softLimit": 9, "hardLimit": 9}],
+        });
+        let mut containers = vec![
+            json!({"name": "side", "image": "side:7", "memory": 64}),
+            json!({"name": "log", "image": "log:7", "memory": 64}),
+        ];
+        if turned {
+            members.as_object_mut().unwrap().values_mut().for_each(|list| list.as_array_mut().unwrap().reverse());
+        }
+        containers.push(container(members));
+        if turned {
+            containers.reverse();
+        }
+        json!({"containerDefinitions": containers, "volumes": [{"name": "a"}, {"name": "b"}]})
+    };
+    mean_the_same(&[spelling(false), spelling(true)]);
+}
+
+#[test]
+fn order_of_commands_and_servers_counts() {
+    for list in ["command", "entryPoint", "dnsServers", "dnsSearchDomains", "dockerSecurityOptions"] {
+        let trial = Trial::with_base(by_name("TaskDefinition").unwrap(), BASE);
+        let mut documents = trial.base();
+        let items = match list {
+            "dnsServers" => ["10.0.0.2", "10.0.0.3"],
+            "dockerSecurityOptions" => ["no-new-privileges", "apparmor:till"],
+            _ => ["b.example", "a.example"],
+        };
+        documents[0]["spec"] = json!({"containerDefinitions": [container(json!({list: items}))]});
+        trial.converge(&documents).unwrap();
+        documents[0]["spec"] = json!({"containerDefinitions": [container(json!({list: [items[1], items[0]]}))]});
+        assert!(!trial.plan(&documents, false).unwrap().is_empty(), "{list}");
+    }
+}
+
+#[test]
+fn what_aws_fills_in_may_be_written_out() {
+    let check = |more: Value| {
+        let mut check = json!({"command": ["CMD-SHELL", "true"]});
+        check.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        check
+    };
+    let spelling =
+        |members: Value, network: Value| json!({"containerDefinitions": [container(members)], "networkMode": network});
+    mean_the_same(&[
+        json!({"containerDefinitions": [container(json!({"healthCheck": check(json!({}))}))]}),
+        spelling(
+            json!({"cpu": 0, "essential": true, "privileged": false, "readonlyRootFilesystem": false,
+                "healthCheck": check(json!({"interval": 30, "timeout": 5, "retries": 3}))}),
+            json!("bridge"),
+        ),
+        spelling(
+            json!({"healthCheck": check(json!({})), "environment": [], "secrets": [], "portMappings": [], "mountPoints": [],
+                "volumesFrom": [], "links": [], "dependsOn": [], "ulimits": [], "dnsServers": [], "dockerLabels": {},
+                "linuxParameters": {"capabilities": {"add": [], "drop": []}}}),
+            json!("bridge"),
+        ),
+    ]);
+}
+
+#[test]
 fn units_have_many_spellings() {
     let spelling = |cpu: Value, memory: Value| {
         json!({"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": cpu, "memory": memory,

@@ -34,7 +34,8 @@ pub(super) struct Case {
     /// What must change along with it.
     #[serde(default)]
     pub(super) and: BTreeMap<String, Value>,
-    /// `update` or `replace`; with `drift` alone, what mends it, which may be `create`.
+    /// `update` or `replace`, or `unchanged` where AWS has nothing that could be changed; with `drift` alone, what
+    /// mends it, which may be `create`.
     #[serde(default)]
     pub(super) expect: Option<String>,
     /// The path that shows the change, when it is not the field's.
@@ -56,8 +57,65 @@ pub(super) struct Case {
     /// Begins with an empty account, because the case before leaves something behind.
     #[serde(default)]
     pub(super) fresh: bool,
-    /// What does not work yet. The case must fail, so that this line goes when it works.
-    pub(super) known_gap: Option<String>,
+    /// Statements that set the scene, once the base stands and before `with` is applied.
+    pub(super) prepare: Option<String>,
+    /// What does not work yet. The case must fail as it says, so that this goes when it works.
+    pub(super) known_gap: Option<Gap>,
+}
+
+/// A failure that is known.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gap {
+    /// Where it fails.
+    pub(super) step: Stage,
+    /// A part of what the failure says.
+    pub(super) says: String,
+    /// Why it does not work yet.
+    pub(super) why: String,
+}
+
+/// A part of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Stage {
+    /// Making what the case begins with.
+    Base,
+    /// Planning the change.
+    Plan,
+    /// Applying it, until nothing is left.
+    Apply,
+    /// Changing it behind farpost's back, and planning.
+    Drift,
+    /// Mending that, until nothing is left.
+    Mend,
+}
+
+/// What went wrong in a case, and where.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) step: Stage,
+    pub(super) message: String,
+}
+
+impl Failure {
+    /// `.map_err(Failure::at(Stage::Plan))`
+    pub(super) fn at(step: Stage) -> impl Fn(String) -> Self {
+        move |message| Self { step, message }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}: {}", self.step, self.message)
+    }
+}
+
+impl Gap {
+    /// Whether a failure is this one.
+    pub(super) fn is(&self, failure: &Failure) -> bool {
+        self.step == failure.step && failure.message.contains(&self.says)
+    }
 }
 
 /// The new value of a field.
@@ -144,6 +202,9 @@ pub(super) fn complaints(kind: &dyn AnyKind, table: &Table) -> Vec<String> {
         if changes && case.drift.is_some() == case.immutable.is_some() {
             complaints.push(format!("{title}: a change needs either a drift or a reason why there is none"));
         }
+        if let Some(gap) = case.known_gap.as_ref().filter(|gap| gap.says.is_empty() || gap.why.is_empty()) {
+            complaints.push(format!("{title}: a known gap says how it fails and why: {gap:?}"));
+        }
         if !changes && (case.drift.is_none() || (case.field.is_some() && case.undeclared.is_none())) {
             complaints.push(format!("{title}: neither a change nor an undeclared drift"));
         }
@@ -151,14 +212,18 @@ pub(super) fn complaints(kind: &dyn AnyKind, table: &Table) -> Vec<String> {
     complaints
 }
 
-/// The fields at the top, and those of the containers of a task definition.
+/// The fields at the top, and those of structures that are large.
 fn fields(schema: &Value) -> BTreeSet<String> {
     let members = |of: &Value| of.as_object().map(Map::keys).into_iter().flatten().cloned().collect::<Vec<_>>();
     let mut fields: BTreeSet<String> = members(&schema["properties"]).into_iter().collect();
-    if fields.remove("containerDefinitions") {
-        let containers = members(&schema["$defs"]["ContainerDefinition"]["properties"]);
-        assert!(!containers.is_empty(), "the schema of containers is somewhere else");
-        fields.extend(containers.into_iter().map(|member| format!("containerDefinitions.{member}")));
+    for (field, of) in
+        [("containerDefinitions", "ContainerDefinition"), ("deploymentConfiguration", "DeploymentConfiguration")]
+    {
+        if fields.remove(field) {
+            let below = members(&schema["$defs"][of]["properties"]);
+            assert!(!below.is_empty(), "the schema of {field} is somewhere else");
+            fields.extend(below.into_iter().map(|member| format!("{field}.{member}")));
+        }
     }
     fields
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Case;
 use super::Table;
-use super::table::{self, Undeclared, plain};
+use super::table::{self, Failure, Stage, Undeclared, plain};
 use crate::support::engine::Engine;
 use crate::support::python::{SandboxServer, isolate, python, sandbox_server};
 
@@ -41,38 +41,48 @@ impl Trial {
         }
     }
 
-    pub(super) fn run(&mut self, case: &Case) -> Result<(), String> {
+    pub(super) fn run(&mut self, case: &Case) -> Result<(), Failure> {
         if case.fresh {
             let server = sandbox_server();
             self.engine = Engine::new(&server.sandbox);
             self.stranger = Stranger::start(&server.endpoint);
             self._server = server;
         }
+        let base = || Failure::at(Stage::Base);
         let mut documents = self.base.clone();
-        self.edit(&mut documents, &case.with)?;
-        self.converge(&documents).map_err(|message| format!("the base does not converge: {message}"))?;
+        if let Some(prepare) = &case.prepare {
+            self.converge(&documents).map_err(base())?;
+            let settled = self.plan(&documents, false).map_err(base())?;
+            self.stranger.act(prepare, &self.names(&settled)).map_err(base())?;
+        }
+        self.edit(&mut documents, &case.with).map_err(base())?;
+        self.converge(&documents).map_err(base())?;
         let field = case.field.as_deref().unwrap_or_default();
         if let table::Change::To(value) = &case.to {
-            self.edit(&mut documents, &case.and)?;
-            self.edit(&mut documents, &BTreeMap::from([(field.to_owned(), value.clone())]))?;
-            let plan = self.plan(&documents, false)?;
-            let expected = case.expect.as_deref().ok_or("the case does not say what it expects")?;
+            let planned = || Failure::at(Stage::Plan);
+            self.edit(&mut documents, &case.and).map_err(planned())?;
+            self.edit(&mut documents, &BTreeMap::from([(field.to_owned(), value.clone())])).map_err(planned())?;
+            let plan = self.plan(&documents, false).map_err(planned())?;
+            let missing = || planned()("the case does not say what it expects".to_owned());
+            let expected = case.expect.as_deref().ok_or_else(missing)?;
             let names = case.names.as_deref().unwrap_or(field);
-            self.assert(&plan, expected, names).map_err(|message| format!("after the change: {message}"))?;
-            self.finish(plan, &documents).map_err(|message| format!("after the change: {message}"))?;
+            self.assert(&plan, expected, names).map_err(planned())?;
+            self.finish(plan, &documents).map_err(Failure::at(Stage::Apply))?;
         }
         let Some(drift) = &case.drift else { return Ok(()) };
-        let settled = self.plan(&documents, false)?;
-        self.stranger.act(drift, &self.names(&settled))?;
-        let plan = self.plan(&documents, case.deep)?;
+        let drifted = || Failure::at(Stage::Drift);
+        let settled = self.plan(&documents, false).map_err(drifted())?;
+        self.stranger.act(drift, &self.names(&settled)).map_err(drifted())?;
+        let plan = self.plan(&documents, case.deep).map_err(drifted())?;
         if case.undeclared == Some(Undeclared::Left) {
-            return is_empty(&plan).map_err(|message| format!("this drift is nobody's business: {message}"));
+            let nobodys = |message| drifted()(format!("this is nobody's business: {message}"));
+            return is_empty(&plan).map_err(nobodys);
         }
         let whole = matches!(case.to, table::Change::None).then_some(case.expect.as_deref()).flatten();
         let mend = case.mend.as_deref().or(whole).unwrap_or("update");
         let shows = case.shows.as_deref().unwrap_or(field);
-        self.assert(&plan, mend, shows).map_err(|message| format!("after the drift: {message}"))?;
-        self.finish(plan, &documents).map_err(|message| format!("after the drift: {message}"))
+        self.assert(&plan, mend, shows).map_err(drifted())?;
+        self.finish(plan, &documents).map_err(Failure::at(Stage::Mend))
     }
 
     pub(super) fn converge(&self, documents: &[Value]) -> Result<(), String> {
@@ -106,6 +116,9 @@ impl Trial {
     /// Whether the plan does this with the object under test, because of this field.
     fn assert(&self, plan: &Plan, expected: &str, field: &str) -> Result<(), String> {
         let change = self.it(plan).ok_or("the plan has nothing for the object")?;
+        if expected == Action::None.word() {
+            return is_empty(plan);
+        }
         let paths: Vec<&str> = change.fields.iter().map(|one| one.path.as_str()).collect();
         if change.action.word() != expected {
             return Err(format!(

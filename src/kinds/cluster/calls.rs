@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecs::types::ClusterField;
+use aws_sdk_ecs::types::{Cluster, ClusterField};
 
 use super::lower::{Contents, lower};
 use super::namespace;
@@ -56,13 +56,22 @@ fn declared(scope: &Scope<'_>, name: Option<&str>) -> Option<ClusterSpec> {
 
 pub(super) async fn create(aws: &Aws, target: &Target<ClusterSpec>) -> Result<String, Fault> {
     let spec = &target.spec;
-    let mut tags = target.tags.clone();
-    tags.extend(namespace::tag(declared_namespace(spec)));
     let name = spec.cluster_name.clone().unwrap_or_else(|| target.address.name.clone());
     let call = spec.create(aws.ecs()).map_err(unfit("ecs:CreateCluster"))?;
-    let call = call.cluster_name(&name).set_tags(Some(sdk_tags(&tags)));
-    aws.eventually(|| async { call.clone().send().await.map_err(fault("ecs:CreateCluster")) }).await?;
+    let call = call.cluster_name(&name).set_tags(Some(sdk_tags(&target.tags)));
+    let answer = aws.eventually(|| async { call.clone().send().await.map_err(fault("ecs:CreateCluster")) }).await?;
+    if let (Some(wanted), Some(cluster)) = (declared_namespace(spec), answer.cluster()) {
+        learn(aws, wanted, cluster, cluster.cluster_arn().unwrap_or_default()).await?;
+    }
     Ok(name)
+}
+
+/// Keeps which namespace a name led to. Whether AWS told.
+async fn learn(aws: &Aws, wanted: &str, cluster: &Cluster, arn: &str) -> Result<bool, Fault> {
+    let live = cluster.service_connect_defaults().and_then(|defaults| defaults.namespace());
+    let tags: BTreeMap<_, _> = namespace::tag(Some(wanted), live).into_iter().collect();
+    retag(aws, arn, &tags, &[]).await?;
+    Ok(live.is_some())
 }
 
 fn declared_namespace(spec: &ClusterSpec) -> Option<&str> {
@@ -80,32 +89,35 @@ pub(super) async fn update(
     if ["settings", "configuration", "serviceConnectDefaults"].iter().any(|member| changed.has(member)) {
         let call = wanted.update(aws.ecs(), &live.spec).map_err(unfit("ecs:UpdateCluster"))?.cluster(&live.id);
         let answer = aws.eventually(|| async { call.clone().send().await.map_err(fault("ecs:UpdateCluster")) }).await;
-        if let Some(why) = busy(answer.map(drop))? {
-            return Ok(Progress::Waiting(why));
-        }
-        if changed.has("serviceConnectDefaults") {
-            let tags: BTreeMap<_, _> = namespace::tag(declared_namespace(&wanted)).into_iter().collect();
-            retag(aws, arn(live), &tags, &[]).await?;
+        let cluster = match answer {
+            Ok(answer) => answer.cluster,
+            Err(fault) if fault.cause == Cause::InUse => return Ok(Progress::Waiting(fault.message)),
+            Err(fault) => return Err(fault),
+        };
+        if changed.has("serviceConnectDefaults")
+            && let Some(namespace) = declared_namespace(&wanted)
+        {
+            let is_told = match &cluster {
+                Some(cluster) => learn(aws, namespace, cluster, arn(live)).await?,
+                None => false,
+            };
+            if !is_told {
+                return Ok(Progress::Waiting("AWS has not told the namespace yet".to_owned()));
+            }
         }
     }
     if changed.has("capacityProviders") || changed.has("defaultCapacityProviderStrategy") {
         let operation = "ecs:PutClusterCapacityProviders";
         let call = wanted.put_capacity_providers(aws.ecs()).map_err(unfit(operation))?.cluster(&live.id);
         let answer = aws.eventually(|| async { call.clone().send().await.map_err(fault(operation)) }).await;
-        if let Some(why) = busy(answer.map(drop))? {
-            return Ok(Progress::Waiting(why));
+        match answer {
+            Ok(_) => {}
+            // Another change of the cluster is under way: it is tried again with a fresh look.
+            Err(fault) if fault.cause == Cause::InUse => return Ok(Progress::Waiting(fault.message)),
+            Err(fault) => return Err(fault),
         }
     }
     Ok(Progress::Done)
-}
-
-/// Another change of the cluster is under way: it is tried again with a fresh look.
-fn busy(answer: Result<(), Fault>) -> Result<Option<String>, Fault> {
-    match answer {
-        Ok(()) => Ok(None),
-        Err(fault) if fault.cause == Cause::InUse => Ok(Some(fault.message)),
-        Err(fault) => Err(fault),
-    }
 }
 
 pub(super) async fn delete(aws: &Aws, live: &Found<ClusterSpec>) -> Result<Progress, Fault> {

@@ -41,7 +41,9 @@ pub(super) fn lower(cluster: &types::Cluster, wanted: Option<&ClusterSpec>) -> F
     spec.settings.get_or_insert_with(|| vec![insights()]);
     let declared = wanted.and_then(|wanted| wanted.service_connect_defaults.as_ref());
     if let (Some(live), Some(declared)) = (&mut spec.service_connect_defaults, declared) {
-        namespace::as_declared(&mut live.namespace, &declared.namespace, &tags);
+        let mut namespace = Some(std::mem::take(&mut live.namespace));
+        namespace::as_declared(&mut namespace, Some(&declared.namespace), &tags);
+        live.namespace = namespace.unwrap_or_default();
     }
     let contents = Contents {
         active_services: cluster.active_services_count(),

@@ -22,8 +22,8 @@ mirror! {
         settings: Option<Vec<ClusterSetting>>,
         /// Encryption and logging of ECS Exec, and of storage that AWS manages.
         configuration: Option<ClusterConfiguration>,
-        /// Namespace of services that use Service Connect and name none. AWS answers its ARN; a tag tells which name
-        /// that ARN was declared as.
+        /// Namespace of services that use Service Connect and name none. AWS answers its ARN; a tag keeps which ARN the
+        /// declared name led to.
         service_connect_defaults: Option<ClusterServiceConnectDefaults>,
         /// Capacity providers that services and tasks may use, by name. The manifest owns the whole list.
         #[schemars(transform = items_refer("CapacityProvider", "name"))]

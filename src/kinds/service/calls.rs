@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use aws_sdk_ecs::types;
+
 use super::DEFAULT_CLUSTER;
 use super::lower::{long_arn, parts};
 use super::spec::ServiceSpec;
+use super::update::FORCED;
 use crate::aws::ecs::{retag, sdk_tags, unfit};
 use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::cluster::namespace;
@@ -18,12 +21,12 @@ pub(super) async fn create(aws: &Aws, target: &Target<ServiceSpec>) -> Result<St
     let mut spec = target.spec.clone();
     spec.service_name.get_or_insert_with(|| target.address.name.clone());
     spec.cluster.get_or_insert_with(|| DEFAULT_CLUSTER.to_owned());
-    if !spec.is_daemon() {
+    if !spec.is_daemon() && spec.controller() != "EXTERNAL" {
         // AWS wants a first value, also where scaling policies write it afterwards.
         spec.desired_count.get_or_insert(1);
     }
     let mut tags = target.tags.clone();
-    tags.extend(namespace::tag(declared_namespace(&spec)));
+    tags.extend(revision_tag(&spec));
     let call = spec
         .create(aws.ecs())
         .map_err(unfit("ecs:CreateService"))?
@@ -34,7 +37,13 @@ pub(super) async fn create(aws: &Aws, target: &Target<ServiceSpec>) -> Result<St
     loop {
         let answer = aws.eventually(|| async { call.clone().send().await.map_err(fault("ecs:CreateService")) }).await;
         match answer {
-            Ok(answer) => return Ok(answer.service().map(long_arn).unwrap_or_default()),
+            Ok(answer) => {
+                let Some(service) = answer.service() else { return Ok(String::new()) };
+                let id = long_arn(service);
+                let tags: BTreeMap<_, _> = namespace_tag(&spec, service).into_iter().collect();
+                retag(aws, &id, &tags, &[]).await?;
+                return Ok(id);
+            }
             // The one before it still has its name.
             Err(fault)
                 if fault.message.contains("still Draining")
@@ -49,8 +58,21 @@ pub(super) async fn create(aws: &Aws, target: &Target<ServiceSpec>) -> Result<St
     }
 }
 
-fn declared_namespace(spec: &ServiceSpec) -> Option<&str> {
-    spec.service_connect_configuration.as_ref()?.namespace.as_deref()
+/// The tag of a service that declares what only its revisions tell, so that they are read also when it does not any
+/// more.
+pub(super) const REVISION_TAG: &str = "farpost/of-revision";
+
+fn revision_tag(spec: &ServiceSpec) -> Option<(String, String)> {
+    let members = [("gatewayConnectors", spec.gateway_connectors.is_some()), ("monitoring", spec.monitoring.is_some())];
+    let declared: Vec<&str> = members.into_iter().filter(|(_, is)| *is).map(|(member, _)| member).collect();
+    (!declared.is_empty()).then(|| (REVISION_TAG.to_owned(), declared.join(" ")))
+}
+
+/// The tag that keeps which namespace Service Connect was led to, as a call answers it.
+fn namespace_tag(spec: &ServiceSpec, answered: &types::Service) -> Option<(String, String)> {
+    let wanted = spec.service_connect_configuration.as_ref().filter(|connect| connect.enabled)?;
+    let live = ServiceSpec::from_sdk_service(answered).service_connect_configuration?;
+    namespace::tag(wanted.namespace.as_deref(), live.namespace.as_deref())
 }
 
 pub(super) async fn update(
@@ -61,22 +83,28 @@ pub(super) async fn update(
 ) -> Result<Progress, Fault> {
     let operation = "ecs:UpdateService";
     let invalid = |error: serde_json::Error| Fault::found(operation, Cause::Invalid, error.to_string());
-    let wanted = changed.over(&live.spec, &target.full).map_err(invalid)?;
+    let mut wanted = changed.over(&live.spec, &target.full).map_err(invalid)?;
+    if changed.has("launchType") {
+        // What has a launch type has no providers; there is no other way to say so.
+        wanted.capacity_provider_strategy = None;
+    }
     let (cluster, name) = place_of(live)?;
     let mut call = wanted.update(aws.ecs(), &live.spec).map_err(unfit(operation))?.cluster(cluster).service(name);
-    if changed.has("capacityProviderStrategy") {
-        // Without it the tasks that run would stay where they are.
+    if FORCED.iter().any(|member| changed.has(member)) {
         call = call.force_new_deployment(true);
     }
-    match aws.eventually(|| async { call.clone().send().await.map_err(fault(operation)) }).await {
-        Ok(_) => {}
+    let answer = match aws.eventually(|| async { call.clone().send().await.map_err(fault(operation)) }).await {
+        Ok(answer) => answer,
         Err(fault) if fault.cause == Cause::InUse => return Ok(Progress::Waiting(fault.message)),
         Err(fault) => return Err(fault),
-    }
-    if changed.has("serviceConnectConfiguration") {
-        let tags: BTreeMap<_, _> = namespace::tag(declared_namespace(&wanted)).into_iter().collect();
-        retag(aws, &live.id, &tags, &[]).await?;
-    }
+    };
+    let of_namespace = answer.service().filter(|_| changed.has("serviceConnectConfiguration"));
+    let of_namespace = of_namespace.and_then(|service| namespace_tag(&wanted, service));
+    let tags = of_namespace.into_iter().chain(revision_tag(&target.full));
+    let tags: BTreeMap<_, _> = tags.filter(|(key, value)| live.tags.get(key) != Some(value)).collect();
+    let gone = live.tags.contains_key(REVISION_TAG) && revision_tag(&target.full).is_none();
+    let gone: Vec<String> = gone.then(|| REVISION_TAG.to_owned()).into_iter().collect();
+    retag(aws, &live.id, &tags, &gone).await?;
     Ok(Progress::Done)
 }
 

@@ -55,11 +55,8 @@ pub(super) fn lower(
     }
     if let Some(live) = &mut spec.service_connect_configuration {
         let wanted = wanted.and_then(|wanted| wanted.service_connect_configuration.as_ref());
-        match (&mut live.namespace, wanted.map(|wanted| wanted.namespace.as_deref())) {
-            // The cluster's namespace, written out.
-            (namespace, Some(None)) => *namespace = None,
-            (Some(namespace), Some(Some(wanted))) => namespace::as_declared(namespace, wanted, &tags),
-            _ => {}
+        if let Some(wanted) = wanted {
+            namespace::as_declared(&mut live.namespace, wanted.namespace.as_deref(), &tags);
         }
     }
     Found {

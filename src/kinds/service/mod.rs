@@ -16,6 +16,7 @@ pub mod spec_network;
 pub mod spec_normalise;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ pub use self::spec::ServiceSpec;
 use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
+use crate::plan::FieldChange;
 
 #[derive(Debug)]
 pub struct Service;
@@ -39,7 +41,8 @@ impl Kind for Service {
         kind: "Service",
         summary: "Keeps a number of tasks of one definition running in a cluster.",
         attributes: &[("arn", "The ARN"), ("name", "The name")],
-        replace: &["serviceName", "cluster", "schedulingStrategy", "role", "launchType"],
+        // Some of it depends on the values; see `update.rs`.
+        replace: &["serviceName", "cluster", "schedulingStrategy", "role", "launchType", "deploymentController"],
         unmanaged: &ServiceSpec::UNMANAGED_WHEN_ABSENT,
         // Whether a cluster holds services that nobody declares is told by the cluster's own counts.
         read_after: &["Cluster"],
@@ -100,6 +103,14 @@ impl Kind for Service {
             _ => false,
         };
         others.iter().filter(|(address, other)| needed(address, other)).map(|(address, _)| address.clone()).collect()
+    }
+
+    fn judge(fields: &mut [FieldChange], live: &ServiceSpec) {
+        update::judge(fields, live);
+    }
+
+    fn remarks(fields: &[FieldChange], live: &ServiceSpec) -> Vec<String> {
+        update::remarks(fields, live)
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<ServiceSpec>>, Fault> {

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ecs::types::{self, DesiredStatus, ServiceField, TaskStopCode};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use super::calls::REVISION_TAG;
 use super::lower::{long_arn, lower, parts};
+use super::readiness::readiness;
 use super::spec::ServiceSpec;
+use crate::aws::ecs::tags_of;
 use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::cluster::Contents;
 use crate::kinds::{Found, Purpose, Readiness, Scope, Wanted};
@@ -137,23 +140,42 @@ async fn unknown(aws: &Aws, scope: &Scope<'_>, asked: &Names, services: &[types:
     Ok(more)
 }
 
-/// What AWS tells of a service only with its revision, by the service's ARN: asked for where it is declared, and by a
-/// deep read everywhere.
+/// What AWS tells of a service only with its revision, by the service's ARN: asked for where it is declared, where a
+/// tag says that it was, and by a deep read everywhere.
 async fn revisions(
     aws: &Aws,
     scope: &Scope<'_>,
     services: &[types::Service],
     declared: &[Option<ServiceSpec>],
 ) -> Result<BTreeMap<String, types::ServiceRevision>, Fault> {
-    let needs = |declared: &Option<ServiceSpec>| {
-        scope.purpose == Purpose::Deep
-            || declared.as_ref().is_some_and(|spec| spec.gateway_connectors.is_some() || spec.monitoring.is_some())
-    };
-    let needed = services.iter().zip(declared).filter(|(_, declared)| needs(declared));
-    let arns: Vec<String> = needed
-        .flat_map(|(service, _)| service.current_service_revisions())
-        .filter_map(|revision| revision.arn().map(str::to_owned))
-        .collect();
+    let declares = |spec: &ServiceSpec| spec.gateway_connectors.is_some() || spec.monitoring.is_some();
+    let declared_once = |service: &types::Service| tags_of(service.tags()).contains_key(REVISION_TAG);
+    let mut arns = Vec::new();
+    for (service, spec) in services.iter().zip(declared) {
+        // Of what is not declared nothing is compared.
+        let Some(spec) = spec else { continue };
+        if scope.purpose == Purpose::Deep || declares(spec) || declared_once(service) {
+            arns.extend(revisions_of(service));
+        }
+    }
+    let mut newest = describe_revisions(aws, &arns).await?;
+    // A deep plan may have seen what nobody declares. That it cannot be read is no obstacle to what is declared.
+    if let (Purpose::Settle(_), [service], [Some(_)], []) = (scope.purpose, services, declared, arns.as_slice())
+        && readiness(service, None) == Readiness::Ready
+    {
+        match describe_revisions(aws, &revisions_of(service)).await {
+            Ok(more) => newest = more,
+            Err(fault) => tracing::debug!(%fault, "no service revision"),
+        }
+    }
+    Ok(newest)
+}
+
+fn revisions_of(service: &types::Service) -> Vec<String> {
+    service.current_service_revisions().iter().filter_map(|revision| revision.arn().map(str::to_owned)).collect()
+}
+
+async fn describe_revisions(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, types::ServiceRevision>, Fault> {
     let mut newest: BTreeMap<String, types::ServiceRevision> = BTreeMap::new();
     for arns in arns.chunks(REVISIONS_AT_ONCE) {
         let call = aws.ecs().describe_service_revisions().set_service_revision_arns(Some(arns.to_vec()));

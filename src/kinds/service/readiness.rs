@@ -20,6 +20,15 @@ pub(super) fn readiness(service: &Service, wanted: Option<&str>) -> Readiness {
         return match controller {
             // Another program decides what runs, if anything.
             Some(DeploymentControllerType::External) => Readiness::Ready,
+            // CodeDeploy makes task sets in place of deployments.
+            Some(DeploymentControllerType::CodeDeploy) if service.running_count() >= service.desired_count() => {
+                Readiness::Ready
+            }
+            Some(DeploymentControllerType::CodeDeploy) => {
+                let counts = format!("{} of {} running", service.running_count(), service.desired_count());
+                let event = newest(service.events().iter()).and_then(ServiceEvent::message);
+                Readiness::Pending(event.map_or(counts.clone(), |event| format!("{counts}: {event}")))
+            }
             _ => Readiness::Pending("it has no deployment yet".to_owned()),
         };
     };
@@ -271,6 +280,8 @@ mod tests {
         };
         let primary = deployment("PRIMARY", OLD).build();
         assert_eq!(of(DeploymentControllerType::External, Vec::new(), 0), Readiness::Ready);
+        assert_eq!(of(DeploymentControllerType::CodeDeploy, Vec::new(), 1), Readiness::Ready);
+        assert_eq!(pending(of(DeploymentControllerType::CodeDeploy, Vec::new(), 0)), "0 of 1 running");
         assert_eq!(of(DeploymentControllerType::CodeDeploy, vec![primary.clone()], 1), Readiness::Ready);
         assert_eq!(pending(of(DeploymentControllerType::CodeDeploy, vec![primary], 0)), "0 of 1 running");
     }

@@ -36,11 +36,13 @@ mirror! {
         /// Cloud Map services; AWS takes one.
         service_registries: Option<Vec<ServiceRegistry>>,
         /// Tasks that run. Not managed when absent, so that scaling policies may change it; a new service then begins
-        /// with 1. Not for DAEMON.
+        /// with 1. With `lifecycle.ignoreChanges: [desiredCount]` it is the number to begin with. Not for DAEMON.
         desired_count: Option<i32>,
-        /// What the tasks run on, in place of capacity providers. Not managed when absent. A change replaces the service.
+        /// What the tasks run on, in place of capacity providers. Not managed when absent. A change replaces the service,
+        /// except back from capacity providers of the same sort: that forces a new deployment.
         launch_type: Option<Choice<sdk::LaunchType>>,
-        /// Capacity providers that the tasks run on, in place of a launch type. Default: the cluster's strategy.
+        /// Capacity providers that the tasks run on, in place of a launch type. Default: the cluster's strategy. A change
+        /// forces a new deployment, because AWS would leave the running tasks where they are.
         capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
         /// Fargate platform. Not managed when absent: AWS takes LATEST. Not for EC2 and EXTERNAL.
         platform_version: Option<String>,
@@ -53,13 +55,13 @@ mirror! {
         placement_constraints: Option<Vec<PlacementConstraint>>,
         /// Where tasks run for preference, at most 5, the first counts most.
         placement_strategy: Option<Vec<PlacementStrategy>>,
-        /// Subnets and security groups, needed with network mode awsvpc.
+        /// Subnets and security groups, needed with network mode awsvpc. Taking it out replaces the service.
         network_configuration: Option<NetworkConfiguration>,
         /// Seconds after a start in which failed load-balancer checks do not count. Default: 0.
         health_check_grace_period_seconds: Option<i32>,
         /// A number of tasks (REPLICA), or one on every instance (DAEMON). Default: REPLICA. A change replaces the service.
         scheduling_strategy: Option<Choice<sdk::SchedulingStrategy>>,
-        /// Who carries out deployments. Default: ECS.
+        /// Who carries out deployments. Default: ECS. A change replaces the service, except from CODE_DEPLOY to ECS.
         deployment_controller: Option<DeploymentController>,
         /// Whether ECS tags tasks with cluster and service. Default: false.
         #[serde(rename = "enableECSManagedTags")]
@@ -74,9 +76,11 @@ mirror! {
         volume_configurations: Option<Vec<ServiceVolumeConfiguration>>,
         /// VPC Lattice target groups.
         vpc_lattice_configurations: Option<Vec<VpcLatticeConfiguration>>,
-        /// Ports that gateways of the cluster offer. AWS answers them only with the service revision.
+        /// Ports that gateways of the cluster offer. AWS answers them only with the service revision, so what others set
+        /// and nobody ever declared shows with `--deep`.
         gateway_connectors: Option<Vec<GatewayConnector>>,
-        /// Metrics of the service. AWS answers it only with the service revision.
+        /// Metrics of the service. AWS answers it only with the service revision, so what others set and nobody ever
+        /// declared shows with `--deep`.
         monitoring: Option<MonitoringConfiguration>,
         /// Tags of the service.
         tags: Option<Tags>,
@@ -209,6 +213,11 @@ impl ServiceSpec {
         wanted.put()
     }
 
+    /// Who carries out deployments: ECS, CODE_DEPLOY or EXTERNAL.
+    pub fn controller(&self) -> &str {
+        self.deployment_controller.as_ref().map_or("ECS", |controller| controller.r#type.as_str())
+    }
+
     /// Whether one task runs on every instance.
     pub fn is_daemon(&self) -> bool {
         self.scheduling_strategy.as_ref().is_some_and(|strategy| *strategy == "DAEMON")
@@ -220,7 +229,11 @@ impl ServiceSpec {
         Self {
             cluster: sdk.cluster_arn.clone(),
             service_name: sdk.service_name.clone(),
-            task_definition: sdk.task_definition.clone(),
+            task_definition: sdk.task_definition.clone().or_else(|| {
+                // What CodeDeploy deploys is in task sets.
+                let primary = sdk.task_sets().iter().find(|set| set.status() == Some("PRIMARY"));
+                primary.and_then(|set| set.task_definition.clone())
+            }),
             availability_zone_rebalancing: Member::take(sdk.availability_zone_rebalancing.as_ref()),
             load_balancers: Member::take(sdk.load_balancers.as_ref()),
             service_registries: Member::take(sdk.service_registries.as_ref()),

@@ -93,6 +93,24 @@ impl DeploymentConfiguration {
             alarms.alarm_names.sort();
         }
         drop_default(&mut self.alarms, DeploymentAlarms::default());
+        // What another strategy has is no part of this one; AWS may keep it.
+        if self.strategy.as_ref().is_none_or(|strategy| *strategy != "LINEAR") {
+            self.linear_configuration = None;
+        }
+        if self.strategy.as_ref().is_none_or(|strategy| *strategy != "CANARY") {
+            self.canary_configuration = None;
+        }
+        if let Some(linear) = &mut self.linear_configuration {
+            drop_default(&mut linear.step_percent, 10.0);
+            drop_default(&mut linear.step_bake_time_in_minutes, 6);
+        }
+        if let Some(canary) = &mut self.canary_configuration {
+            drop_default(&mut canary.canary_percent, 5.0);
+            drop_default(&mut canary.canary_bake_time_in_minutes, 10);
+        }
+        if self.early_success_criteria.as_ref().is_some_and(|criteria| !criteria.enable) {
+            self.early_success_criteria = None;
+        }
         for hook in self.lifecycle_hooks.iter_mut().flatten() {
             drop_default(&mut hook.target_type, "AWS_LAMBDA");
             sort_set(&mut hook.lifecycle_stages);
@@ -115,6 +133,23 @@ impl DeploymentConfiguration {
             DeploymentCircuitBreaker::default(),
         );
         reset(&mut self.early_success_criteria, &live.early_success_criteria, Default::default());
+        // Of these, too, AWS takes what is left out to be as it was.
+        let is = |name: &str| self.strategy.as_ref().is_some_and(|strategy| *strategy == name);
+        let (is_linear, is_canary) = (is("LINEAR"), is("CANARY"));
+        if let Some(live) = live.linear_configuration.as_ref().filter(|_| is_linear) {
+            let linear = self.linear_configuration.get_or_insert_default();
+            reset(&mut linear.step_percent, &live.step_percent, 10.0);
+            reset(&mut linear.step_bake_time_in_minutes, &live.step_bake_time_in_minutes, 6);
+        }
+        if let Some(live) = live.canary_configuration.as_ref().filter(|_| is_canary) {
+            let canary = self.canary_configuration.get_or_insert_default();
+            reset(&mut canary.canary_percent, &live.canary_percent, 5.0);
+            reset(&mut canary.canary_bake_time_in_minutes, &live.canary_bake_time_in_minutes, 10);
+        }
+        if self.strategy.as_ref().is_some_and(|strategy| *strategy == "BLUE_GREEN") {
+            // It must be given, also when it is none.
+            self.bake_time_in_minutes.get_or_insert(0);
+        }
         if let (Some(breaker), Some(live)) = (&mut self.deployment_circuit_breaker, &live.deployment_circuit_breaker) {
             reset(&mut breaker.reset_on_healthy_task, &live.reset_on_healthy_task, true);
             reset(&mut breaker.threshold_configuration, &live.threshold_configuration, default_threshold());

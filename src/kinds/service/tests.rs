@@ -107,6 +107,10 @@ async fn capacity_providers_change_in_place_with_a_new_deployment() {
     );
     let plan = trial.plan(&providers).await;
     assert!(plan.pending().all(|change| change.action == Action::Update), "{:#?}", plan.changes);
+    let notes: Vec<&str> = plan.notes.iter().map(|note| note.message.as_str()).collect();
+    let said =
+        "forces a new deployment, because AWS would leave the running tasks where they are: capacityProviderStrategy";
+    assert_eq!(notes, [said]);
     trial.converge(&providers).await;
     let after = live(&trial, "till").await;
     assert_ne!(after.deployments()[0].id().map(str::to_owned), before);
@@ -125,6 +129,53 @@ async fn what_is_left_to_others_is_not_sent() {
     trial.converge(&text(2)).await;
     let live = live(&trial, "till").await;
     assert_eq!((live.desired_count(), live.task_definition().unwrap().ends_with("till:2")), (4, true));
+}
+
+#[tokio::test]
+async fn a_count_to_begin_with_is_sent_once() {
+    let mut trial = trial_with(&["nginx"]).await;
+    let lifecycle = "metadata: {name: till}\nlifecycle: {ignoreChanges: [desiredCount]}";
+    let text = till("taskDefinition: till, desiredCount: 3").replace("metadata: {name: till}", lifecycle);
+    trial.converge(&text).await;
+    assert_eq!(live(&trial, "till").await.desired_count(), 3);
+    // A scaling policy goes both ways.
+    for count in [7, 1] {
+        trial.aws.ecs().update_service().cluster("edge").service("till").desired_count(count).send().await.unwrap();
+        assert!(trial.plan(&text).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_only_revisions_tell_costs_a_call_where_it_is_declared_or_was() {
+    let mut trial = trial_with(&["nginx"]).await;
+    let plain = till("taskDefinition: till, desiredCount: 1");
+    let measured = "monitoring: {metricConfigurations: [{metricNames: [CPUUtilization], resolutionSeconds: 20}]}";
+    let measured = till(&format!("taskDefinition: till, desiredCount: 1, {measured}"));
+    let calls = async |trial: &Trial, text: &str| {
+        let count = |trial: &Trial| trial.aws.counts().get("ecs:DescribeServiceRevisions").copied().unwrap_or_default();
+        let before = count(trial);
+        let is_empty = trial.plan(text).await.is_empty();
+        (count(trial) - before, is_empty)
+    };
+    trial.converge(&plain).await;
+    assert_eq!(calls(&trial, &plain).await, (0, true));
+    trial.converge(&measured).await;
+    assert_eq!(calls(&trial, &measured).await, (1, true));
+    assert_eq!(calls(&trial, &plain).await, (1, false));
+    trial.converge(&plain).await;
+    assert_eq!(calls(&trial, &plain).await, (0, true));
+}
+
+#[tokio::test]
+async fn the_plan_says_what_an_update_does_to_the_tasks() {
+    let mut trial = trial_with(&["nginx", "nginx:2"]).await;
+    trial.converge(&till("taskDefinition: till:1, desiredCount: 1")).await;
+    let notes = async |trial: &Trial, members: &str| -> Vec<String> {
+        trial.plan(&till(members)).await.notes.into_iter().map(|note| note.message).collect()
+    };
+    assert_eq!(notes(&trial, "taskDefinition: till:1, desiredCount: 2").await, [""; 0]);
+    let deploys = notes(&trial, "taskDefinition: till:2, desiredCount: 1").await;
+    assert_eq!(deploys, ["starts a deployment, which replaces the running tasks: taskDefinition"]);
 }
 
 #[tokio::test]

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ecs::types as sdk;
 
+use super::marker::started_by;
 use crate::aws::{Aws, Fault, fault};
-use crate::kinds::HASH_TAG;
 use crate::kinds::task_definition::{describe, is_essential};
+use crate::kinds::{HASH_TAG, RESOURCE_TAG, STACK_TAG};
 
 /// The tag that tells the tasks of one attempt from those of another.
 pub(super) const ATTEMPT_TAG: &str = "farpost/attempt";
@@ -30,11 +31,22 @@ pub(super) enum State {
     Failed(String),
 }
 
+/// Whose tasks are looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whose<'a> {
+    pub(super) stack: &'a str,
+    pub(super) name: &'a str,
+    /// By what the tasks can be listed, where the manifest says that.
+    pub(super) started_by: Option<&'a str>,
+}
+
 /// The attempts of a declaration that ECS still knows of, the oldest first.
-pub(super) async fn attempts(aws: &Aws, cluster: &str, started_by: &str) -> Result<Vec<Attempt>, Fault> {
+pub(super) async fn attempts(aws: &Aws, cluster: &str, whose: Whose<'_>) -> Result<Vec<Attempt>, Fault> {
+    let starter = whose.started_by.map_or_else(|| started_by(whose.stack, whose.name), str::to_owned);
+    let resource = format!("Task/{}", whose.name);
     let (running, stopped) = tokio::try_join!(
-        list(aws, cluster, started_by, sdk::DesiredStatus::Running),
-        list(aws, cluster, started_by, sdk::DesiredStatus::Stopped),
+        list(aws, cluster, &starter, sdk::DesiredStatus::Running),
+        list(aws, cluster, &starter, sdk::DesiredStatus::Stopped),
     )?;
     let arns: BTreeSet<String> = running.into_iter().chain(stopped).collect();
     let arns: Vec<String> = arns.into_iter().collect();
@@ -45,6 +57,10 @@ pub(super) async fn attempts(aws: &Aws, cluster: &str, started_by: &str) -> Resu
         for task in answer.tasks.unwrap_or_default() {
             let tag = |key: &str| task.tags().iter().find(|tag| tag.key() == Some(key)).and_then(sdk::Tag::value);
             let (Some(id), Some(digest)) = (tag(ATTEMPT_TAG), tag(HASH_TAG)) else { continue };
+            // What the manifest calls its starter may be another's, too.
+            if tag(STACK_TAG) != Some(whose.stack) || tag(RESOURCE_TAG) != Some(&resource) {
+                continue;
+            }
             match attempts.iter_mut().find(|attempt| attempt.id == id) {
                 Some(attempt) => attempt.tasks.push(task),
                 None => attempts.push(Attempt { id: id.to_owned(), digest: digest.to_owned(), tasks: vec![task] }),

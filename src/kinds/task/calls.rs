@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ecs::types as sdk;
+use serde_json::Value;
 
-use super::attempts::{ATTEMPT_TAG, State, attempts, is_stopped};
-use super::lower::{cluster, id, parts};
-use super::marker::{Marker, digest, key, started_by};
+use super::attempts::{ATTEMPT_TAG, State, Whose, attempts, is_stopped};
+use super::lower::{Parts, cluster, id, parts};
+use super::marker::{Marker, Trace, digest, key, started_by};
 use super::read::{Definition, own_attempts};
 use super::spec::TaskSpec;
+use crate::aws::ecs::tags_of;
 use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::task_definition::retag;
 use crate::kinds::{Found, HASH_TAG, Progress, STACK_TAG, Target};
@@ -18,7 +20,8 @@ pub(super) async fn start(aws: &Aws, target: &Target<TaskSpec>) -> Result<String
     let (spec, name, stack) = (&target.full, target.address.name.as_str(), target.place.stack.as_str());
     let (cluster, definition) = (cluster(spec), definition(aws, target).await?);
     let digest = digest(spec, &definition.revision);
-    let known = attempts(aws, cluster, &started_by(stack, name)).await?;
+    let whose = Whose { stack, name, started_by: spec.started_by.as_deref() };
+    let known = attempts(aws, cluster, whose).await?;
     for attempt in known.iter().rev().filter(|attempt| attempt.digest == digest) {
         let is_it = match attempt.state(aws).await? {
             State::Runs(_) => true,
@@ -26,13 +29,16 @@ pub(super) async fn start(aws: &Aws, target: &Target<TaskSpec>) -> Result<String
             State::Failed(_) => false,
         };
         if is_it {
-            return Ok(id(cluster, name, &attempt.id));
+            return Ok(id(spec, name, &attempt.id));
         }
     }
     // Counted, so that one that failed is not what a repeated token stands for.
     let own = own_attempts(aws, &target.address);
     let attempt = format!("{own}{}", known.iter().filter(|attempt| attempt.id.starts_with(&own)).count());
     record(aws, target, &definition, false).await?;
+    if definition.stack() != Some(stack) {
+        remember(aws, target, &definition).await?;
+    }
     let mut tags = target.tags.clone();
     tags.extend([(HASH_TAG.to_owned(), digest), (ATTEMPT_TAG.to_owned(), attempt.clone())]);
     let tags: Vec<sdk::Tag> =
@@ -40,7 +46,8 @@ pub(super) async fn start(aws: &Aws, target: &Target<TaskSpec>) -> Result<String
     let call = || {
         let call = target.spec.run(aws.ecs())?;
         let call = call.task_definition(&definition.arn).client_token(&attempt);
-        Ok(call.started_by(started_by(stack, name)).set_tags(Some(tags.clone())))
+        let starter = spec.started_by.clone().unwrap_or_else(|| started_by(stack, name));
+        Ok(call.started_by(starter).set_tags(Some(tags.clone())))
     };
     let unfit = |error: aws_smithy_types::error::operation::BuildError| {
         Fault::found("ecs:RunTask", Cause::Invalid, error.to_string())
@@ -53,7 +60,7 @@ pub(super) async fn start(aws: &Aws, target: &Target<TaskSpec>) -> Result<String
         }
         return Err(refused(answer.failures()));
     }
-    Ok(id(cluster, name, &attempt))
+    Ok(id(spec, name, &attempt))
 }
 
 async fn definition(aws: &Aws, target: &Target<TaskSpec>) -> Result<Definition, Fault> {
@@ -119,22 +126,45 @@ pub(super) async fn update(aws: &Aws, target: &Target<TaskSpec>, live: &Found<Ta
 /// Writes on the revision what became of the run.
 async fn record(aws: &Aws, target: &Target<TaskSpec>, definition: &Definition, is_done: bool) -> Result<(), Fault> {
     let digest = digest(&target.full, &definition.revision);
-    let marker = Marker { is_done, digest, cluster: cluster(&target.full).to_owned() };
+    let (cluster, started_by) = (cluster(&target.full).to_owned(), target.full.started_by.clone());
+    let marker = Marker { is_done, digest, cluster, started_by };
     let key = key(&target.place.stack, &target.address.name);
     retag(aws, &definition.arn, &BTreeMap::from([(key, marker.value())]), &[]).await
 }
 
+/// Writes on the cluster, if it is ours, where the record of a run is: a definition of others is in no survey, and the
+/// task has to be found when it is not declared any more.
+async fn remember(aws: &Aws, target: &Target<TaskSpec>, definition: &Definition) -> Result<(), Fault> {
+    let arn = target.place.arn("ecs", &format!("cluster/{}", cluster(&target.full)));
+    let call = aws.ecs().list_tags_for_resource().resource_arn(&arn).send();
+    let tags = match call.await.map_err(fault("ecs:ListTagsForResource")) {
+        Ok(answer) => tags_of(answer.tags()),
+        // RunTask says it better.
+        Err(fault) if fault.is_gone() => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
+    if tags.get(STACK_TAG) != Some(&target.place.stack) {
+        return Ok(());
+    }
+    let trace = Trace { revision: definition.revision.clone(), started_by: target.full.started_by.clone() };
+    let key = key(&target.place.stack, &target.address.name);
+    retag(aws, &arn, &BTreeMap::from([(key, trace.value())]), &[]).await
+}
+
 /// Stops what still runs, and forgets that it ran.
 pub(super) async fn delete(aws: &Aws, live: &Found<TaskSpec>) -> Result<Progress, Fault> {
-    let Some((cluster, name, _)) = parts(&live.id) else { return Ok(Progress::Done) };
+    let Some(Parts { cluster, name, started_by, .. }) = parts(&live.id) else { return Ok(Progress::Done) };
     let stack = live.tags.get(STACK_TAG).map_or("", String::as_str);
-    for attempt in attempts(aws, cluster, &started_by(stack, name)).await? {
+    for attempt in attempts(aws, cluster, Whose { stack, name, started_by }).await? {
         for task in attempt.tasks.iter().filter(|task| !is_stopped(task)) {
             stop(aws, cluster, task, "farpost: it is not declared any more").await?;
         }
     }
-    if let Some(arn) = live.detail["definition"].as_str() {
-        retag(aws, arn, &BTreeMap::new(), &[key(stack, name)]).await?;
+    for arn in live.detail["records"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        match retag(aws, arn, &BTreeMap::new(), &[key(stack, name)]).await {
+            Err(fault) if !fault.is_gone() => return Err(fault),
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(Progress::Done)
 }

@@ -1,4 +1,5 @@
-//! The tag on a task definition's revision that says what ran from it.
+//! The tag on a task definition's revision that says what ran from it, and the one on a cluster of ours that says where
+//! to look when the definition is somebody else's.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,8 @@ use super::spec::TaskSpec;
 /// The longest key of a tag, and the longest `startedBy`.
 const LONGEST: usize = 128;
 const RAN: &str = "farpost/ran/";
+/// The longest value of a tag.
+const LONGEST_VALUE: usize = 256;
 
 /// What became of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub(super) struct Marker {
     /// Of what ran.
     pub(super) digest: String,
     pub(super) cluster: String,
+    /// By what its tasks can be listed, where the manifest says that.
+    pub(super) started_by: Option<String>,
 }
 
 impl Marker {
@@ -28,11 +33,40 @@ impl Marker {
             "started" => false,
             _ => return None,
         };
-        Some(Self { is_done, digest: words.next()?.to_owned(), cluster: words.next()?.to_owned() })
+        let (digest, cluster) = (words.next()?.to_owned(), words.next()?.to_owned());
+        Some(Self { is_done, digest, cluster, started_by: words.next().map(str::to_owned) })
     }
 
     pub(super) fn value(&self) -> String {
-        format!("{} {} {}", if self.is_done { "done" } else { "started" }, self.digest, self.cluster)
+        let text = format!("{} {} {}", if self.is_done { "done" } else { "started" }, self.digest, self.cluster);
+        with_starter(text, self.started_by.as_deref())
+    }
+}
+
+/// What a cluster of ours remembers of a run from a definition of others, which no survey reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trace {
+    /// `till:7`
+    pub(super) revision: String,
+    pub(super) started_by: Option<String>,
+}
+
+impl Trace {
+    pub(super) fn of(tags: &BTreeMap<String, String>, key: &str) -> Option<Self> {
+        let mut words = tags.get(key)?.split(' ').map(str::to_owned);
+        Some(Self { revision: words.next()?, started_by: words.next() })
+    }
+
+    pub(super) fn value(&self) -> String {
+        with_starter(self.revision.clone(), self.started_by.as_deref())
+    }
+}
+
+/// What does not fit is not remembered.
+fn with_starter(text: String, started_by: Option<&str>) -> String {
+    match started_by {
+        Some(word) if text.len() + 1 + word.len() <= LONGEST_VALUE => format!("{text} {word}"),
+        _ => text,
     }
 }
 
@@ -48,7 +82,7 @@ pub(super) fn names(tags: &BTreeMap<String, String>, stack: &str) -> Vec<String>
     names.map(str::to_owned).collect()
 }
 
-/// By what the tasks of a declaration can be listed.
+/// By what the tasks of a declaration can be listed, when the manifest does not say.
 pub(super) fn started_by(stack: &str, name: &str) -> String {
     short(format!("farpost/{stack}/{name}"))
 }
@@ -75,9 +109,18 @@ mod tests {
 
     #[test]
     fn markers_come_back_from_tags() {
-        let marker = Marker { is_done: true, digest: "00ff".to_owned(), cluster: "edge".to_owned() };
-        let tags = BTreeMap::from([(key("branch-17", "migrate"), marker.value())]);
-        assert_eq!(Marker::of(&tags, "farpost/ran/branch-17/migrate"), Some(marker));
+        let (mut marker, mut tags) = (
+            Marker { is_done: true, digest: "00ff".to_owned(), cluster: "edge".to_owned(), started_by: None },
+            BTreeMap::new(),
+        );
+        for started_by in [None, Some("nightly/7".to_owned())] {
+            marker.started_by = started_by.clone();
+            tags = BTreeMap::from([(key("branch-17", "migrate"), marker.value())]);
+            assert_eq!(Marker::of(&tags, "farpost/ran/branch-17/migrate"), Some(marker.clone()));
+            let trace = Trace { revision: "till:7".to_owned(), started_by };
+            let on_cluster = BTreeMap::from([("k".to_owned(), trace.value())]);
+            assert_eq!(Trace::of(&on_cluster, "k"), Some(trace));
+        }
         assert_eq!(Marker::of(&tags, "farpost/ran/branch-17/other"), None);
         assert_eq!(names(&tags, "branch-17"), ["migrate"]);
         assert_eq!(names(&tags, "branch"), [""; 0]);

@@ -5,6 +5,9 @@
 //! such tag, so that the task runs again. A run that failed leaves no tag that says otherwise, and the next apply
 //! runs it again.
 //!
+//! A definition of somebody else's carries the tag, too, but no survey reads it when the task is not declared any more.
+//! A cluster of the stack's therefore remembers where to look. With both of them somebody else's, nothing does.
+//!
 //! What is not recorded yet shows as `count: 0`: so often has this content run.
 
 mod attempts;
@@ -21,7 +24,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::TaskSpec;
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 
@@ -37,7 +40,7 @@ impl Kind for Task {
     const ABOUT: About = About {
         kind: "Task",
         summary: "A task that runs once, and again when it or its definition changes.",
-        attributes: &[("startedBy", "By what its tasks can be listed: farpost/STACK/NAME")],
+        attributes: &[("startedBy", "By what its tasks can be listed: farpost/STACK/NAME, unless `startedBy` says")],
         forgets_tags: true,
         // Whether it ran with this content can be told when what it refers to is known.
         read_after: &[
@@ -79,8 +82,9 @@ impl Kind for Task {
         spec.complete_roles(place.partition(), &place.account);
     }
 
-    fn foretell(name: &str, _: &TaskSpec, place: &Place) -> Attributes {
-        Attributes::from([("startedBy".to_owned(), marker::started_by(&place.stack, name))])
+    fn foretell(name: &str, spec: &TaskSpec, place: &Place) -> Attributes {
+        let starter = spec.started_by.clone().unwrap_or_else(|| marker::started_by(&place.stack, name));
+        Attributes::from([("startedBy".to_owned(), starter)])
     }
 
     fn runtime_needs(spec: &TaskSpec, others: &BTreeMap<Address, Value>) -> Vec<Address> {
@@ -118,9 +122,14 @@ impl Kind for Task {
 }
 
 fn lint(spec: &TaskSpec, findings: &mut Findings) {
-    if spec.started_by.is_some() {
-        findings.error("/startedBy", "started-by", "startedBy is how farpost finds its tasks again");
-        findings.help("leave it out; the attribute startedBy says what it is");
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_/".contains(letter);
+    if spec
+        .started_by
+        .as_ref()
+        .is_some_and(|text| !is_open(text) && (text.is_empty() || text.len() > 128 || !text.chars().all(is_allowed)))
+    {
+        let message = "startedBy is up to 128 letters, digits, hyphens, underscores and slashes";
+        findings.error("/startedBy", "started-by", message);
     }
     if spec.count.is_some_and(|count| !(1..=MOST).contains(&count)) {
         findings.error("/count", "task-count", format!("one run is 1 to {MOST} tasks"));

@@ -6,14 +6,14 @@ use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::Task;
-use super::attempts::{Attempt, State, attempts, is_stopped};
-use super::lower::{bare, cluster, id, parts};
-use super::marker::{Marker, digest, key, names, started_by};
+use super::attempts::{Attempt, State, Whose, attempts, is_stopped};
+use super::lower::{Parts, bare, cluster, id, parts};
+use super::marker::{Marker, Trace, digest, key, names};
 use super::spec::TaskSpec;
 use crate::address::Address;
 use crate::aws::{Aws, Fault, fault};
 use crate::kinds::task_definition::{FAMILY_REVISION, describe};
-use crate::kinds::{Found, Kind as _, Owner, Purpose, Readiness, Scope, Wanted, is_open};
+use crate::kinds::{Found, Kind as _, Owner, Purpose, Readiness, STACK_TAG, Scope, Wanted, is_open};
 use crate::manifest::substitute;
 
 /// The last part of an id when the task ran in another life.
@@ -48,6 +48,11 @@ impl Definition {
         Some(Self { arn, revision: reference.to_owned(), tags: found.tags.clone() })
     }
 
+    /// The stack that it belongs to.
+    pub(super) fn stack(&self) -> Option<&str> {
+        self.tags.get(STACK_TAG).map(String::as_str)
+    }
+
     /// Whether a run of this content was begun and not recorded as done.
     pub(super) fn is_begun(&self, key: &str, digest: &str) -> bool {
         Marker::of(&self.tags, key).is_some_and(|marker| !marker.is_done && marker.digest == digest)
@@ -69,6 +74,8 @@ struct Declared<'a> {
     spec: TaskSpec,
     definition: Definition,
     digest: String,
+    /// The ARNs of what carries a tag of it: revisions, and the cluster.
+    records: Vec<String>,
 }
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<TaskSpec>>, Fault> {
@@ -102,7 +109,11 @@ async fn survey(aws: &Aws, scope: &Scope<'_>, wanted: &Wanted) -> Result<Option<
     };
     let Some(definition) = definition else { return Ok(None) };
     let digest = digest(&spec, &definition.revision);
-    let mut task = Declared { stack, address: &wanted.address, spec, definition, digest };
+    let mut records = records(scope, &wanted.address.name);
+    if !records.contains(&definition.arn) {
+        records.push(definition.arn.clone());
+    }
+    let mut task = Declared { stack, address: &wanted.address, spec, definition, digest, records };
     if task.has_run() {
         return Ok(Some(task.found(RAN, Readiness::Ready)));
     }
@@ -112,7 +123,7 @@ async fn survey(aws: &Aws, scope: &Scope<'_>, wanted: &Wanted) -> Result<Option<
             return Ok(Some(task.found(RAN, Readiness::Ready)));
         }
     }
-    let attempts = attempts(aws, task.cluster(), &started_by(stack, &wanted.address.name)).await?;
+    let attempts = attempts(aws, cluster(&task.spec), task.whose()).await?;
     if let Some(attempt) = attempts.iter().rev().find(|attempt| attempt.digest == task.digest) {
         match attempt.state(aws).await? {
             State::Runs(why) => return Ok(Some(task.found(&attempt.id, Readiness::Pending(why)))),
@@ -128,38 +139,59 @@ async fn survey(aws: &Aws, scope: &Scope<'_>, wanted: &Wanted) -> Result<Option<
     Ok(has_other.then(|| task.unrecorded(RAN, false)))
 }
 
-/// Tasks that ran from revisions of ours and are not declared any more.
+/// The revisions and clusters of ours that carry a tag of this task.
+fn records(scope: &Scope<'_>, name: &str) -> Vec<String> {
+    let key = key(&scope.place.stack, name);
+    let holders = ["TaskDefinition", "Cluster"].into_iter().flat_map(|kind| scope.known.of(kind));
+    let holders = holders.filter(|one| one.tags.contains_key(&key));
+    holders.filter_map(|one| one.attributes.get("arn").cloned()).collect()
+}
+
+/// Tasks that ran from revisions of ours, or in a cluster of ours, and are not declared any more.
 fn undeclared(scope: &Scope<'_>) -> Vec<Found<TaskSpec>> {
     let stack = scope.place.stack.as_str();
-    let mut found = Vec::new();
+    // By name; what the revision says is more than what the cluster remembers.
+    let mut left: BTreeMap<String, TaskSpec> = BTreeMap::new();
     for definition in scope.known.of("TaskDefinition") {
-        let attribute = |name: &str| definition.attributes.get(name).cloned().unwrap_or_default();
+        let revision = definition.attributes.get(FAMILY_REVISION).cloned().unwrap_or_default();
         for name in names(&definition.tags, stack) {
-            let is_declared = scope.wanted.iter().any(|wanted| wanted.address.name == name);
-            let Some(marker) = Marker::of(&definition.tags, &key(stack, &name)).filter(|_| !is_declared) else {
-                continue;
-            };
-            let spec = TaskSpec {
-                cluster: Some(marker.cluster),
-                task_definition: attribute(FAMILY_REVISION),
-                ..TaskSpec::default()
-            };
-            let definition =
-                Definition { arn: attribute("arn"), revision: spec.task_definition.clone(), tags: BTreeMap::new() };
-            let address = Address::new("Task", name);
-            let task = Declared { stack, address: &address, spec, definition, digest: marker.digest };
-            found.push(task.found(RAN, Readiness::Ready));
+            let Some(marker) = Marker::of(&definition.tags, &key(stack, &name)) else { continue };
+            let (cluster, started_by) = (Some(marker.cluster), marker.started_by);
+            let task_definition = revision.clone();
+            left.insert(name, TaskSpec { cluster, task_definition, started_by, ..TaskSpec::default() });
         }
     }
-    found
+    for cluster in scope.known.of("Cluster").iter().filter(|one| one.tags.get(STACK_TAG).is_some_and(|of| of == stack))
+    {
+        for name in names(&cluster.tags, stack) {
+            let Some(trace) = Trace::of(&cluster.tags, &key(stack, &name)) else { continue };
+            let (task_definition, started_by) = (trace.revision, trace.started_by);
+            let spec =
+                TaskSpec { cluster: Some(cluster.id.clone()), task_definition, started_by, ..TaskSpec::default() };
+            left.entry(name).or_insert(spec);
+        }
+    }
+    left.retain(|name, _| scope.wanted.iter().all(|wanted| wanted.address.name != *name));
+    let found = left.into_iter().map(|(name, spec)| {
+        let arn = scope.place.arn("ecs", &format!("task-definition/{}", spec.task_definition));
+        let mut records = records(scope, &name);
+        if !records.contains(&arn) {
+            records.push(arn.clone());
+        }
+        let definition = Definition { arn, revision: spec.task_definition.clone(), tags: BTreeMap::new() };
+        let address = Address::new("Task", name);
+        let task = Declared { stack, address: &address, spec, definition, digest: String::new(), records };
+        task.found(RAN, Readiness::Ready)
+    });
+    found.collect()
 }
 
 /// The one task that is waited for. Of several attempts the one of this run counts, then the one of the id.
 async fn settle(aws: &Aws, scope: &Scope<'_>, id: &str) -> Result<Option<Found<TaskSpec>>, Fault> {
     let stack = scope.place.stack.as_str();
-    let Some((cluster, name, attempt_id)) = parts(id) else { return Ok(None) };
-    let attempts = attempts(aws, cluster, &started_by(stack, name)).await?;
+    let Some(Parts { cluster, name, attempt: attempt_id, started_by }) = parts(id) else { return Ok(None) };
     let Some(wanted) = scope.wanted.first() else {
+        let attempts = attempts(aws, cluster, Whose { stack, name, started_by }).await?;
         // It is being deleted, and is gone when nothing runs any more.
         let left = attempts.iter().flat_map(|attempt| &attempt.tasks).filter(|task| !is_stopped(task)).count();
         let address = Address::new("Task", name);
@@ -170,7 +202,9 @@ async fn settle(aws: &Aws, scope: &Scope<'_>, id: &str) -> Result<Option<Found<T
     let Some(spec) = serde_json::from_value::<TaskSpec>(wanted.spec.clone()).ok() else { return Ok(None) };
     let Some(definition) = Definition::ask(aws, &spec.task_definition).await? else { return Ok(None) };
     let digest = digest(&spec, &definition.revision);
-    let task = Declared { stack, address: &wanted.address, spec, definition, digest };
+    let records = vec![definition.arn.clone()];
+    let task = Declared { stack, address: &wanted.address, spec, definition, digest, records };
+    let attempts = attempts(aws, cluster, task.whose()).await?;
     let own = own_attempts(aws, &wanted.address);
     let (has_run, is_begun) = (task.has_run(), task.definition.is_begun(&task.key(), &task.digest));
     let is_own = attempt_id.starts_with(&own);
@@ -198,8 +232,8 @@ async fn settle(aws: &Aws, scope: &Scope<'_>, id: &str) -> Result<Option<Found<T
 }
 
 impl Declared<'_> {
-    fn cluster(&self) -> &str {
-        cluster(&self.spec)
+    fn whose(&self) -> Whose<'_> {
+        Whose { stack: self.stack, name: &self.address.name, started_by: self.spec.started_by.as_deref() }
     }
 
     fn key(&self) -> String {
@@ -215,8 +249,8 @@ impl Declared<'_> {
     }
 
     fn found(&self, attempt: &str, readiness: Readiness) -> Found<TaskSpec> {
-        let id = id(self.cluster(), &self.address.name, attempt);
-        let detail = json!({"definition": self.definition.arn});
+        let id = id(&self.spec, &self.address.name, attempt);
+        let detail = json!({"records": self.records});
         bare(self.stack, self.address, id, self.spec.clone(), readiness, detail)
     }
 

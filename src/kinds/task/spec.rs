@@ -53,9 +53,9 @@ mirror! {
         volume_configurations: Option<Vec<TaskVolumeConfiguration>>,
         /// Your own reference for the request.
         reference_id: Option<String>,
-        /// Who started the task, at most 128 characters; tasks can be listed by it.
+        /// Who started the task, at most 128 characters; tasks can be listed by it. Default: farpost/STACK/NAME.
         started_by: Option<String>,
-        /// Tags of the task.
+        /// Tags of the task. AWS tags no task that has stopped, so a change counts for the next run.
         tags: Option<Tags>,
     }
 

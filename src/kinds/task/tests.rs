@@ -217,6 +217,69 @@ async fn a_definition_of_others_carries_the_record_too() {
     trial.converge(&same).await;
 }
 
+/// Applies until the tasks run, and stops there.
+async fn begin(trial: &Trial, text: &str) {
+    let plan = trial.plan(text).await;
+    let (events, mut seen) = mpsc::unbounded_channel();
+    let stop = CancellationToken::new();
+    let applying = tokio::spawn(apply(std::sync::Arc::clone(&trial.aws), plan, events, stop.clone()));
+    while let Some(event) = seen.recv().await {
+        if matches!(&event, crate::apply::Event::Waiting { address, .. } if address.kind == "Task") {
+            break;
+        }
+    }
+    stop.cancel();
+    applying.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_starter_of_the_manifests_own_finds_its_tasks_alone() {
+    let mut trial = edge().await;
+    let nightly = |image: &str, name: &str| stack(image, &once(", startedBy: nightly/7").replace("migrate", name));
+    trial.converge(&nightly("job:exit-0", "migrate")).await;
+    let listed = trial.aws.ecs().list_tasks().cluster("edge").started_by("nightly/7");
+    let listed = listed.desired_status(sdk::DesiredStatus::Stopped).send().await.unwrap();
+    assert_eq!(listed.task_arns().len(), 1);
+    // Another task of that starter is another task.
+    begin(&trial, &nightly("job:runs", "load")).await;
+    let running =
+        async |trial: &Trial| trial.aws.ecs().list_tasks().cluster("edge").send().await.unwrap().task_arns().len();
+    assert_eq!(running(&trial).await, 1);
+    trial.converge(&stack("job:runs", "")).await;
+    assert_eq!(running(&trial).await, 0);
+}
+
+#[tokio::test]
+async fn what_ran_from_a_definition_of_others_is_found_when_it_is_not_declared_any_more() {
+    let cluster = "apiVersion: farpost/v1\nkind: Cluster\nmetadata: {name: shop}\nspec: {}\n---\n";
+    let mut trial = edge().await;
+    let container = sdk::ContainerDefinition::builder().name("x").image("x:runs").memory(64).cpu(256).build();
+    let call = trial.aws.ecs().register_task_definition().family("theirs").container_definitions(container);
+    let call = call.network_mode(sdk::NetworkMode::Awsvpc).cpu("256").memory("512");
+    let arn = call.requires_compatibilities(sdk::Compatibility::Fargate).send().await.unwrap();
+    let arn = arn.task_definition.unwrap().task_definition_arn.unwrap();
+    let network = "networkConfiguration: {awsvpcConfiguration: {subnets: [subnet-1]}}";
+    let task = once(&format!(", launchType: FARGATE, {network}")).replace("${TaskDefinition.job}", "theirs");
+    let task = task.replace("cluster: edge", "cluster: '${Cluster.shop}'");
+    let without = stack("job:exit-0", cluster.trim_end().trim_end_matches('-'));
+    trial.converge(&without).await;
+    begin(&trial, &stack("job:exit-0", &format!("{cluster}{task}"))).await;
+    let tags = async |arn: &str| {
+        let answer = trial.aws.ecs().list_tags_for_resource().resource_arn(arn).send().await.unwrap();
+        answer.tags().iter().filter(|tag| tag.key().unwrap().starts_with("farpost/ran/")).count()
+    };
+    let shop = "arn:aws:ecs:us-west-2:123456789012:cluster/shop";
+    assert_eq!((tags(&arn).await, tags(shop).await), (1, 1));
+    let plan = trial.plan(&without).await;
+    assert_eq!(of(&plan, "Task/migrate").action, Action::Delete);
+    assert!(trial.carry_out(plan).await.is_complete());
+    let running = trial.aws.ecs().list_tasks().cluster("shop").send().await.unwrap();
+    assert_eq!(running.task_arns().len(), 0);
+    let answer = trial.aws.ecs().list_tags_for_resource().resource_arn(&arn).send().await.unwrap();
+    assert!(answer.tags().is_empty(), "{answer:?}");
+    assert!(trial.plan(&without).await.is_empty());
+}
+
 #[tokio::test]
 async fn the_example_converges_and_goes() {
     let mut trial = edge().await;
@@ -253,7 +316,8 @@ fn what_run_task_refuses_is_found_before() {
         findings.0.iter().map(|finding| finding.code).collect()
     };
     assert_eq!(lint(r#""count": 10"#), [""; 0]);
-    assert_eq!(lint(r#""count": 11, "startedBy": "me""#), ["started-by", "task-count"]);
+    assert_eq!(lint(r#""count": 11, "startedBy": "not me""#), ["started-by", "task-count"]);
+    assert_eq!(lint(r#""startedBy": "nightly/7""#), [""; 0]);
     assert_eq!(lint(r#""launchType": "EC2", "platformVersion": "1.4.0""#), ["platform-version"]);
     assert_eq!(lint(r#""propagateTags": "SERVICE", "group": "service:x""#), ["propagate-tags", "task-group"]);
 }

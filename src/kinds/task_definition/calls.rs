@@ -10,9 +10,10 @@ use super::{TaskDefinition, TaskDefinitionSpec};
 use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::{
-    Found, HASH_TAG, Kind as _, Owner, Progress, Purpose, RESOURCE_TAG, STACK_TAG, Scope, Target, Wanted,
+    Found, HASH_TAG, Kind as _, Owner, Progress, Purpose, RESOURCE_TAG, STACK_TAG, Scope, Target, Wanted, without_nulls,
 };
 use crate::observed::Shared;
+use crate::plan::carry_over;
 
 /// Up to so many definitions, a survey asks for each instead of trusting digests: certain, and no more calls than
 /// listing what is active.
@@ -111,24 +112,29 @@ impl Survey<'_> {
     }
 }
 
-/// Registers a revision, unless the newest says the same already: another run of ours may have been faster.
+/// Registers a revision, unless the newest says the same already: another run of ours may have been faster. What is left
+/// to others is as in the newest active revision, whosoever registered it.
 pub(super) async fn register(aws: &Aws, target: &Target<TaskDefinitionSpec>) -> Result<String, Fault> {
     let family = TaskDefinition::key(&target.address.name, &target.full, &target.place).unwrap_or_default();
-    let wanted = digest(&target.full, &family);
-    if let Some(revision) = describe(aws, &family).await?
-        && revision.is_active
-        && revision.owner(&target.place.stack) == Owner::Us(target.address.clone())
+    let (mut spec, mut full) = (target.spec.clone(), target.full.clone());
+    if let Some(mut latest) = describe(aws, &family).await?
+        && latest.is_active
     {
-        let mut spec = revision.spec;
-        TaskDefinition::normalise(&mut spec, &target.place);
-        if digest(&spec, &family) == wanted {
+        let owner = latest.owner(&target.place.stack);
+        TaskDefinition::normalise(&mut latest.spec, &target.place);
+        if !target.ignored.is_empty() {
+            full = with_others(&full, &latest.spec, &target.ignored)?;
+            spec = full.clone();
+        }
+        if owner == Owner::Us(target.address.clone()) && digest(&latest.spec, &family) == digest(&full, &family) {
             return Ok(family);
         }
     }
+    let wanted = digest(&full, &family);
     let mut tags = target.tags.clone();
     tags.insert(HASH_TAG.to_owned(), wanted);
     let call = || {
-        let call = target.spec.register(aws.ecs_once())?;
+        let call = spec.register(aws.ecs_once())?;
         Ok(call.family(&family).set_tags(Some(sdk_tags(&tags))))
     };
     let unfit = |error: aws_smithy_types::error::operation::BuildError| {
@@ -137,6 +143,23 @@ pub(super) async fn register(aws: &Aws, target: &Target<TaskDefinitionSpec>) -> 
     aws.eventually(|| async { call().map_err(unfit)?.send().await.map_err(fault("ecs:RegisterTaskDefinition")) })
         .await?;
     Ok(family)
+}
+
+/// The spec with what is left to others as it is in `live`.
+fn with_others(
+    wanted: &TaskDefinitionSpec,
+    live: &TaskDefinitionSpec,
+    ignored: &[String],
+) -> Result<TaskDefinitionSpec, Fault> {
+    let unfit = |error: serde_json::Error| {
+        Fault::found(
+            "ecs:RegisterTaskDefinition",
+            Cause::Invalid,
+            format!("what ignoreChanges leaves to others: {error}"),
+        )
+    };
+    let value = |spec| serde_json::to_value(spec).map(without_nulls).map_err(unfit);
+    serde_json::from_value(carry_over(&value(wanted)?, &value(live)?, ignored)).map_err(unfit)
 }
 
 /// Deregisters every active revision of ours in the family. What runs from one goes on running.

@@ -117,6 +117,35 @@ async fn revisions_of_others_are_no_difference_and_stay() {
 }
 
 #[tokio::test]
+async fn what_is_left_to_others_survives_a_registration() {
+    let mut trial = Trial::new().await;
+    let left = |image: &str, memory: u32| {
+        let members = format!("containerDefinitions: [{{name: till, image: '{image}', memory: {memory}}}]");
+        let ignored = "lifecycle: {ignoreChanges: ['containerDefinitions[till].image']}";
+        till(&members).replace("spec: {", &format!("{ignored}\nspec: {{"))
+    };
+    let live = async |trial: &Trial| {
+        let container = described(trial, "till").await.container_definitions.unwrap().remove(0);
+        (container.image.unwrap(), container.memory.unwrap())
+    };
+    trial.converge(&left("till:1", 64)).await;
+    // Another program registers a newer image, with memory of its own.
+    let container = ContainerDefinition::builder().name("till").image("till:9").memory(80).build();
+    trial.aws.ecs().register_task_definition().family("till").container_definitions(container).send().await.unwrap();
+    assert!(trial.plan(&left("till:1", 64)).await.is_empty());
+    let changed = left("till:1", 128);
+    let plan = trial.plan(&changed).await;
+    assert_eq!(fields(&plan), ["containerDefinitions[till].memory"]);
+    trial.converge(&changed).await;
+    assert_eq!(live(&trial).await, ("till:9".to_owned(), 128));
+    // The image in the manifest stays what it began with.
+    assert!(trial.plan(&left("till:2", 128)).await.is_empty());
+    trial.converge(&left("till:2", 96)).await;
+    assert_eq!(live(&trial).await, ("till:9".to_owned(), 96));
+    assert_eq!(active(&trial, "till").await.len(), 4);
+}
+
+#[tokio::test]
 async fn a_revision_that_somebody_deregistered_is_registered_again() {
     let mut trial = Trial::new().await;
     let few = till(PLAIN);

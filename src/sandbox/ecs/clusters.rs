@@ -24,7 +24,8 @@ pub(in crate::sandbox) struct Cluster {
     pub(super) inactive_since: Option<Timestamp>,
     settings: Value,
     configuration: Option<Value>,
-    namespace: Option<String>,
+    /// The default namespace of Service Connect.
+    pub(super) namespace: Option<String>,
     pub(super) capacity_providers: Vec<String>,
     pub(super) strategy: Value,
     pub(super) tags: Tags,

@@ -134,8 +134,18 @@ impl Service {
         }
     }
 
+    /// Percentages are for rolling deployments; the others start all new tasks beside the old ones.
     pub(super) fn percent(&self, member: &str) -> i64 {
+        if self.strategy() != "ROLLING" {
+            return if member == "maximumPercent" { 200 } else { 100 };
+        }
         self.spec.get("deploymentConfiguration").and_then(|configuration| configuration[member].as_i64()).unwrap_or(100)
+    }
+
+    /// How it deploys.
+    pub(super) fn strategy(&self) -> &str {
+        let configuration = self.spec.get("deploymentConfiguration").unwrap_or(&Value::Null);
+        configuration["strategy"].as_str().unwrap_or("ROLLING")
     }
 
     pub(super) fn breaker(&self, member: &str) -> bool {

@@ -8,6 +8,7 @@ mod agents;
 mod attributes;
 mod clusters;
 mod container_instances;
+mod controllers;
 mod definition_checks;
 mod definition_defaults;
 mod deployments;

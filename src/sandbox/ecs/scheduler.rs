@@ -225,6 +225,11 @@ impl Turn<'_> {
         let healthy =
             self.tasks().filter(|task| task.is_wanted() && task.healthy && !leaving.contains(&task.id)).count();
         let mut spare = size(healthy) - least;
+        let new = self.tasks().filter(|task| task.is_wanted() && task.healthy && self.stays(task, primary)).count();
+        if self.service.strategy() != "ROLLING" && size(new) < desired {
+            // The traffic moves when the new colour is complete.
+            spare = 0;
+        }
         let old: Vec<(bool, String)> = self
             .tasks()
             .filter(|task| task.is_wanted() && !self.stays(task, primary))

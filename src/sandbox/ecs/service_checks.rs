@@ -166,6 +166,15 @@ fn constraints(definition: &Definition, members: &Members) -> Result<(), AwsErro
     Ok(())
 }
 
+/// A deployment of two colours says for how long both of them run.
+pub(super) fn needs_bake_time(given: Option<&Value>) -> Result<(), AwsError> {
+    let Some(given) = given.filter(|given| given["strategy"] == "BLUE_GREEN") else { return Ok(()) };
+    match given.get("bakeTimeInMinutes") {
+        Some(_) => Ok(()),
+        None => Err(invalid("bakeTimeInMinutes must be provided with the deployment strategy BLUE_GREEN.")),
+    }
+}
+
 /// Deployment configuration: what is given over what was, over the defaults.
 pub(super) fn deployment_configuration(before: Option<&Value>, given: Option<&Value>, daemon: bool) -> Value {
     let mut configuration = json!({
@@ -189,6 +198,23 @@ pub(super) fn deployment_configuration(before: Option<&Value>, given: Option<&Va
             } else {
                 configuration[member] = value.clone();
             }
+        }
+    }
+    let strategy = configuration["strategy"].as_str().unwrap_or("").to_owned();
+    for (of, member, defaults) in [
+        ("LINEAR", "linearConfiguration", json!({"stepPercent": 10.0, "stepBakeTimeInMinutes": 6})),
+        ("CANARY", "canaryConfiguration", json!({"canaryPercent": 5.0, "canaryBakeTimeInMinutes": 10})),
+    ] {
+        let is_given = given.is_some_and(|given| given.get(member).is_some());
+        if strategy == of {
+            let mut filled = defaults;
+            if let (Some(filled), Some(given)) = (filled.as_object_mut(), configuration[member].as_object()) {
+                filled.extend(given.clone());
+            }
+            configuration[member] = filled;
+        } else if !is_given && let Some(members) = configuration.as_object_mut() {
+            // What was of another strategy goes with it.
+            members.shift_remove(member);
         }
     }
     configuration
@@ -239,13 +265,16 @@ pub(super) fn check(members: &Members, definition: &Definition, desired: Option<
             "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
         ));
     }
-    if configuration["strategy"] != "ROLLING" {
-        return Err(unsupported("the sandbox does rolling deployments only"));
+    let strategy = configuration["strategy"].as_str().unwrap_or("ROLLING");
+    if strategy != "ROLLING" && daemon {
+        return Err(invalid("The daemon scheduling strategy supports rolling deployments only."));
     }
-    if !["", "ECS"].contains(
-        &members.get("deploymentController").map_or("", |controller| controller["type"].as_str().unwrap_or("")),
-    ) {
-        return Err(unsupported("the sandbox knows the deployment controller ECS only"));
+    for (member, of) in
+        [("linearConfiguration", "LINEAR"), ("canaryConfiguration", "CANARY"), ("earlySuccessCriteria", "ROLLING")]
+    {
+        if strategy != of && configuration.get(member).is_some_and(|value| value["enable"] != false) {
+            return Err(invalid(format!("{member} is only valid with the deployment strategy {of}.")));
+        }
     }
     for balancer in items(members.get("loadBalancers")) {
         let name = balancer["containerName"].as_str().unwrap_or("");

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::clusters::{active, strategy};
-use super::errors;
-use super::service_checks::{check, deployment_configuration, launch_type_of};
+use super::service_checks::{check, deployment_configuration, launch_type_of, needs_bake_time};
 use super::services::settle;
 use super::shapes::Input;
 use super::task_definitions::{find, usable};
+use super::{controllers, errors};
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
 
@@ -55,12 +55,15 @@ pub(super) fn update(state: &mut State, call: &Call) -> Result<Value, AwsError> 
         return Err(AwsError::invalid("ServiceNotActiveException", "Service was not ACTIVE."));
     }
     let before = service.spec.clone();
+    controllers::check_update(&before, &input)?;
+    let namespace = cluster.namespace.clone();
     let mut spec = before.clone();
     for member in PLAIN {
         if let Some(value) = input.get(member) {
             spec.insert((*member).to_owned(), value.clone());
         }
     }
+    needs_bake_time(input.get("deploymentConfiguration"))?;
     let configuration = deployment_configuration(
         spec.get("deploymentConfiguration"),
         input.get("deploymentConfiguration"),
@@ -70,8 +73,9 @@ pub(super) fn update(state: &mut State, call: &Call) -> Result<Value, AwsError> 
     if let Some(Value::Array(given)) = input.get("capacityProviderStrategy") {
         let strategy = strategy(given, &cluster.capacity_providers)?;
         if given.is_empty() {
-            spec.shift_remove("capacityProviderStrategy");
-            spec.entry("launchType").or_insert_with(|| json!("EC2"));
+            // Back to the launch type that the providers stand for; the sandbox has those of Fargate alone.
+            let launch_type = if spec.shift_remove("capacityProviderStrategy").is_some() { "FARGATE" } else { "EC2" };
+            spec.entry("launchType").or_insert_with(|| json!(launch_type));
         } else {
             spec.shift_remove("launchType");
             spec.insert("capacityProviderStrategy".into(), strategy);
@@ -83,22 +87,27 @@ pub(super) fn update(state: &mut State, call: &Call) -> Result<Value, AwsError> 
         }
     }
     let force = input.flag("forceNewDeployment").unwrap_or(false);
+    let is_external = controllers::of(&before) == controllers::EXTERNAL;
     let definition = match input.text("taskDefinition") {
-        Some(reference) => usable(state, reference)?,
+        _ if is_external => None,
+        Some(reference) => Some(usable(state, reference)?),
         None => {
             let current = spec.get("taskDefinition").and_then(Value::as_str).unwrap_or("");
             let found = find(state, current).cloned();
             let mut definition = found.ok_or_else(|| errors::client("TaskDefinition not found."))?;
             // A service keeps running on a definition that became inactive.
             definition.value["status"] = json!("ACTIVE");
-            definition
+            Some(definition)
         }
     };
     let desired = input.whole("desiredCount");
-    check(&spec, &definition, desired)?;
-    settle(state, &mut spec, &definition)?;
+    if let Some(definition) = &definition {
+        check(&spec, definition, desired)?;
+        settle(state, &mut spec, definition, namespace.as_deref())?;
+    }
     let changed = |member: &&&str| differs(&before, &spec, member);
-    let deploys = force || DEPLOYS.iter().any(|member| changed(&member));
+    let is_handed_over = controllers::of(&before) != controllers::of(&spec);
+    let deploys = force || is_handed_over || DEPLOYS.iter().any(|member| changed(&member));
     let Some(mut service) = active(state, &input)?.services.get(&name).cloned() else {
         return Err(errors::service_not_found());
     };

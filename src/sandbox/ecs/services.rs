@@ -9,12 +9,12 @@ use super::deployments::Deployment;
 use super::paging::{listed, page};
 use super::rollouts::Rollout;
 use super::service_checks::{
-    check, deployment_configuration, launch_type_of, no_rebalancing, placement_strategy, strategy_of,
+    check, deployment_configuration, launch_type_of, needs_bake_time, no_rebalancing, placement_strategy, strategy_of,
 };
 use super::shapes::{Input, items};
 use super::tags::{self, Tags};
 use super::task_definitions::{Definition, usable};
-use super::{epoch, errors};
+use super::{controllers, epoch, errors};
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
 
@@ -104,9 +104,17 @@ impl Service {
         for member in OF_DEPLOYMENTS {
             shown.shift_remove(*member);
         }
+        // A service of another controller has task sets in place of deployments.
+        let is_ecs = controllers::of(&self.spec) == controllers::ECS;
+        if let Some(deployment) = self.deployments.first().filter(|_| !is_ecs) {
+            let count = |status: &str| count(status, Some(&deployment.id));
+            let set = controllers::task_set(self, deployment, count("RUNNING"), count("PENDING"));
+            shown.insert("taskSets".into(), json!([set]));
+        }
         let deployments: Vec<Value> = self
             .deployments
             .iter()
+            .filter(|_| is_ecs)
             .enumerate()
             .map(|(index, deployment)| {
                 let mut shown = deployment.show(if index == 0 { "PRIMARY" } else { "ACTIVE" });
@@ -137,7 +145,7 @@ impl Service {
         if with_tags {
             shown.insert("tags".into(), tags::show(&self.tags));
         }
-        if let Some(rollout) = self.rollouts.last() {
+        if let Some(rollout) = self.rollouts.last().filter(|_| is_ecs) {
             shown.insert("currentServiceDeployment".into(), json!(rollout.arn));
             let revision = json!({
                 "arn": rollout.revision,
@@ -163,6 +171,7 @@ pub(super) fn settle(
     state: &mut State,
     spec: &mut Map<String, Value>,
     definition: &Definition,
+    default_namespace: Option<&str>,
 ) -> Result<(), AwsError> {
     let fargate = launch_type_of(spec) == "FARGATE";
     spec.insert("taskDefinition".into(), json!(definition.arn()));
@@ -194,6 +203,17 @@ pub(super) fn settle(
         Some(role) => spec.insert("roleArn".into(), json!(role)),
         None => spec.shift_remove("roleArn"),
     };
+    if let Some(connect) = spec.get_mut("serviceConnectConfiguration")
+        && connect["enabled"] == true
+        && !connect["namespace"].is_string()
+    {
+        let Some(namespace) = default_namespace else {
+            return Err(errors::invalid(
+                "Service Connect needs a namespace: the service names none and the cluster has no default.",
+            ));
+        };
+        connect["namespace"] = json!(namespace);
+    }
     if let Some(connect) = spec.get_mut("serviceConnectConfiguration")
         && let Some(name) = connect["namespace"].as_str().filter(|name| !name.starts_with("arn:")).map(str::to_owned)
     {
@@ -228,17 +248,22 @@ pub(super) fn create(state: &mut State, call: &Call) -> Result<Value, AwsError> 
         return Err(errors::client("The maximum number of services per cluster has been reached."));
     }
     let strategy = strategy_of(&input.0, cluster)?;
-    let (cluster_name, cluster_arn) = (cluster.name.clone(), cluster.arn.clone());
-    let Some(reference) = input.text("taskDefinition") else {
-        return Err(errors::invalid("TaskDefinition can not be blank."));
+    let (cluster_name, cluster_arn, namespace) = (cluster.name.clone(), cluster.arn.clone(), cluster.namespace.clone());
+    controllers::check_create(&input.0)?;
+    let is_external = controllers::of(&input.0) == controllers::EXTERNAL;
+    let definition = match input.text("taskDefinition") {
+        Some(reference) => Some(usable(state, reference)?),
+        None if is_external => None,
+        None => return Err(errors::invalid("TaskDefinition can not be blank.")),
     };
-    let definition = usable(state, reference)?;
     let daemon = input.text("schedulingStrategy") == Some("DAEMON");
     let mut spec = input.0.clone();
     for member in ["cluster", "serviceName", "clientToken", "desiredCount", "tags", "capacityProviderStrategy"] {
         spec.shift_remove(member);
     }
     match strategy {
+        // What a task set runs on is its own matter.
+        _ if is_external => None,
         Some(strategy) => spec.insert("capacityProviderStrategy".into(), strategy),
         None => spec.entry("launchType").or_insert_with(|| json!("EC2")).as_null().map(|()| Value::Null),
     };
@@ -255,21 +280,26 @@ pub(super) fn create(state: &mut State, call: &Call) -> Result<Value, AwsError> 
     ] {
         spec.entry(member).or_insert(default);
     }
+    needs_bake_time(input.get("deploymentConfiguration"))?;
     let configuration = deployment_configuration(None, input.get("deploymentConfiguration"), daemon);
     spec.insert("deploymentConfiguration".into(), configuration);
     let desired = input.whole("desiredCount");
-    if !daemon && desired.is_none() {
+    if !daemon && desired.is_none() && !is_external {
         return Err(errors::invalid("DesiredCount is missing"));
     }
-    check(&spec, &definition, desired)?;
+    if let Some(definition) = &definition {
+        check(&spec, definition, desired)?;
+    }
     if launch_type_of(&spec) == "FARGATE"
         && let Some(reason) = super::fargate_refusal(state, spec.get("networkConfiguration"))
     {
         return Err(errors::invalid(reason));
     }
     let tags = tags::read(input.list("tags"))?;
-    settle(state, &mut spec, &definition)?;
-    if !spec.contains_key("availabilityZoneRebalancing") {
+    if let Some(definition) = &definition {
+        settle(state, &mut spec, definition, namespace.as_deref())?;
+    }
+    if !spec.contains_key("availabilityZoneRebalancing") && !is_external {
         let word = if no_rebalancing(&spec).is_none() { "ENABLED" } else { "DISABLED" };
         spec.insert("availabilityZoneRebalancing".into(), json!(word));
     }
@@ -294,7 +324,9 @@ pub(super) fn create(state: &mut State, call: &Call) -> Result<Value, AwsError> 
         group: format!("service:{name}"),
         name: name.clone(),
     };
-    service.deploy(state, call.now);
+    if !is_external {
+        service.deploy(state, call.now);
+    }
     let cluster = active(state, &input)?;
     let shown = service.show(cluster, true);
     cluster.services.insert(name, service);
