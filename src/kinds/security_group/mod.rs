@@ -38,6 +38,7 @@ impl Kind for SecurityGroup {
         held_by_users: true,
         // `delete.rs` revokes the rules that name a group.
         lets_go_of: &["SecurityGroup"],
+        instead_of_itself: Some("for packets of the group's own members, write self: true in the rule"),
         calls: &[
             "ec2:CreateSecurityGroup",
             "ec2:DescribeSecurityGroups",
