@@ -143,7 +143,9 @@ fn free_references(resource: &mut Resource, targets: &Targets, findings: &mut Ve
             }
         }
         if target == resource.address {
-            findings.push(finding("cycle", format!("{reference} refers to itself")));
+            let mut wrong = finding("cycle", format!("{reference} refers to itself"));
+            wrong.help = kind.about().instead_of_itself.map(str::to_owned);
+            findings.push(wrong);
         } else {
             resource.needs.insert(target);
         }

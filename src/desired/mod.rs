@@ -6,6 +6,7 @@
 pub mod compare;
 mod graph;
 mod link;
+mod lint;
 mod positions;
 mod stack;
 
@@ -132,9 +133,7 @@ pub fn check(documents: Vec<Document>) -> (Option<Desired>, Vec<Diagnostic>) {
         }
     }
     link::link(&mut resources, &mut findings);
-    for resource in resources.values() {
-        lint(resource, &mut findings);
-    }
+    lint::lint(&resources, &mut findings);
     let order = graph::order(&mut resources, &mut findings);
     let desired = Desired { stack: stack.unwrap_or_default(), resources, order };
     link::keys(&desired, &mut findings);
@@ -177,27 +176,6 @@ fn read(
                 document: std::sync::Arc::clone(&document),
             },
         );
-    }
-}
-
-fn lint(resource: &Resource, findings: &mut Vec<Diagnostic>) {
-    if resource.address.name != resource.document.name {
-        return;
-    }
-    match resource.kind.lint(&resource.spec) {
-        Ok(found) => findings.extend(found.0.into_iter().map(|finding| {
-            let severity = if finding.is_error { Severity::Error } else { Severity::Warning };
-            let mut diagnostic =
-                Diagnostic::new(severity, finding.code, format!("{}: {}", resource.address, finding.message))
-                    .at(resource.document.source.label(&format!("/spec{}", finding.pointer)));
-            diagnostic.help = finding.help;
-            diagnostic
-        })),
-        // The schema let it through and the type does not: the schema is at fault, and the message still helps.
-        Err(message) => findings.push(
-            Diagnostic::error("spec", format!("{}: {message}", resource.address))
-                .at(resource.document.source.label("/spec")),
-        ),
     }
 }
 

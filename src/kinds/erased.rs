@@ -23,6 +23,8 @@ pub trait AnyKind: Send + Sync {
     /// The value is not a spec of this kind; the message says where.
     fn normalise(&self, spec: &Value, place: &Place) -> Result<Value, String>;
     fn lint(&self, spec: &Value) -> Result<Findings, String>;
+    /// As [`Kind::lint_among`].
+    fn lint_among(&self, address: &Address, spec: &Value, others: &BTreeMap<Address, Value>) -> Findings;
     fn foretell(&self, name: &str, spec: &Value, place: &Place) -> Attributes;
     fn key(&self, name: &str, spec: &Value, place: &Place) -> Option<String>;
     fn copies(&self, spec: &Value) -> usize;
@@ -91,6 +93,15 @@ impl<K: Kind> AnyKind for K {
         let mut findings = Findings::default();
         K::lint(&typed(spec)?, &mut findings);
         Ok(findings)
+    }
+
+    fn lint_among(&self, address: &Address, spec: &Value, others: &BTreeMap<Address, Value>) -> Findings {
+        let mut findings = Findings::default();
+        // What is no spec of this kind was told by `lint`.
+        if let Ok(spec) = typed(spec) {
+            K::lint_among(address, &spec, others, &mut findings);
+        }
+        findings
     }
 
     fn foretell(&self, name: &str, spec: &Value, place: &Place) -> Attributes {

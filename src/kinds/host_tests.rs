@@ -142,7 +142,7 @@ async fn a_plan_without_changes_describes_instances_once() {
         .map(|(call, count)| (call.as_str(), count - before.get(call).copied().unwrap_or_default()))
         .filter(|(call, count)| *count > 0 && (call.contains("Instance") || call.contains("Volume")))
         .collect();
-    assert_eq!(more, [("ec2:DescribeInstances", 1), ("iam:GetInstanceProfile", 1)]);
+    assert_eq!(more, [("ec2:DescribeInstances", 1), ("ec2:DescribeVolumes", 1), ("iam:GetInstanceProfile", 1)]);
     // Nothing is left out when all is asked for, and it comes to the same.
     let desired = declared(&text);
     let deep = survey(&trial.aws, &desired.place(), &desired.wanted(), Purpose::Deep).await.unwrap();
@@ -171,6 +171,91 @@ async fn what_can_change_in_place_does() {
     trial.converge(&changed).await;
     // Protection does not keep what the manifest lets go.
     trial.destroy(&changed).await;
+}
+
+fn count(trial: &Trial, call: &str) -> u64 {
+    trial.aws.counts().get(call).copied().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn attributes_that_are_taken_out_are_reset_and_are_not_asked_for_any_more() {
+    const CALL: &str = "ec2:DescribeInstanceAttribute";
+    let text = hosts();
+    let mut trial = trial().await;
+    let with = text.replace(
+        "  count: 2\n",
+        "  count: 2\n  disableApiTermination: true\n  disableApiStop: true\n  \
+         instanceInitiatedShutdownBehavior: terminate\n",
+    );
+    trial.converge(&with).await;
+    let before = count(&trial, CALL);
+    assert!(trial.plan(&with).await.is_empty());
+    assert_eq!(count(&trial, CALL) - before, 6, "three for each host");
+    let plan = trial.plan(&text).await;
+    assert_eq!(fields(&plan)[..3], ["disableApiTermination", "disableApiStop", "instanceInitiatedShutdownBehavior"]);
+    assert_eq!(plan.count(Action::Update), 2);
+    trial.converge(&text).await;
+    let before = count(&trial, CALL);
+    assert!(trial.plan(&text).await.is_empty());
+    assert_eq!(count(&trial, CALL), before);
+    // Declared later, they are changed in place and remembered.
+    trial.converge(&with).await;
+    assert_eq!(trial.plan(&text).await.count(Action::Update), 2);
+}
+
+#[tokio::test]
+async fn volumes_and_credits_of_all_hosts_are_read_by_one_call_each() {
+    let text = hosts().replace("instanceType: c5.large", "instanceType: t3.medium");
+    let text = text.replace("  count: 2\n", "  count: 2\n  creditSpecification: {cpuCredits: standard}\n");
+    let outpost = "  outpostArn: arn:aws:outposts:us-west-2:123456789012:outpost/op-0123456789abcdef0\n";
+    let text = text.replace(outpost, "");
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let calls = ["ec2:DescribeVolumes", "ec2:DescribeInstanceCreditSpecifications", "ec2:DescribeInstanceAttribute"];
+    let before = calls.map(|call| count(&trial, call));
+    assert!(trial.plan(&text).await.is_empty());
+    let more: Vec<u64> = calls.iter().zip(before).map(|(call, before)| count(&trial, call) - before).collect();
+    assert_eq!(more, [1, 1, 0]);
+}
+
+#[tokio::test]
+async fn stop_protection_is_against_others() {
+    let text = hosts().replace("  count: 2\n", "  count: 1\n  disableApiStop: true\n");
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    trial.converge(&text.replace("  count: 1\n", "  count: 1\n  ebsOptimized: true\n")).await;
+    let stopped = text.replace("  count: 1\n", "  count: 1\n  running: false\n");
+    trial.converge(&stopped).await;
+    // Converged means that it is protected again.
+    trial.destroy(&stopped).await;
+}
+
+/// `count`: the further hosts are objects of their own, which come, go and come back.
+#[tokio::test]
+async fn count_goes_up_and_down_and_what_is_lost_comes_back() {
+    let of = |count: usize| hosts().replace("  count: 2\n", &format!("  count: {count}\n"));
+    let mut trial = trial().await;
+    trial.converge(&of(1)).await;
+    let names = |plan: &Plan, action: Action| -> Vec<String> {
+        plan.pending().filter(|one| one.action == action).map(|one| one.address.to_string()).collect()
+    };
+    let more = trial.plan(&of(3)).await;
+    assert_eq!(names(&more, Action::Create), ["Instance/host.1", "Instance/host.2"]);
+    assert_eq!(more.pending().count(), 2);
+    trial.converge(&of(3)).await;
+    let desired = declared(&of(3));
+    let hosts = trial.survey(&desired).await.of("Instance").to_vec();
+    let middle = hosts.iter().find(|host| host.tags["farpost/resource"].ends_with(".1")).unwrap();
+    trial.aws.ec2().terminate_instances().instance_ids(&middle.id).send().await.unwrap();
+    let mend = trial.plan(&of(3)).await;
+    assert_eq!(names(&mend, Action::Create), ["Instance/host.1"]);
+    assert_eq!(mend.pending().count(), 1);
+    trial.converge(&of(3)).await;
+    let fewer = trial.plan(&of(2)).await;
+    assert_eq!(names(&fewer, Action::Delete), ["Instance/host.2"]);
+    assert_eq!(fewer.pending().count(), 1);
+    trial.converge(&of(2)).await;
+    trial.destroy(&of(2)).await;
 }
 
 #[tokio::test]

@@ -89,6 +89,10 @@ pub trait Kind: Send + Sync + 'static {
     /// What is wrong with a spec that its schema cannot say. Values may be `${…}` references still.
     fn lint(_spec: &Self::Spec, _findings: &mut Findings) {}
 
+    /// What is wrong with a spec beside what else is declared. `others` are as [`Kind::runtime_needs`] gets them, with
+    /// references written in full.
+    fn lint_among(_: &Address, _spec: &Self::Spec, _others: &BTreeMap<Address, Value>, _findings: &mut Findings) {}
+
     /// Fills in what AWS documents for absent fields and brings equal meanings into one form. Applied to both sides
     /// of every comparison. Text with `${` in it is a reference that is not resolved yet and stays.
     fn normalise(_spec: &mut Self::Spec, _place: &Place) {}
@@ -172,6 +176,11 @@ pub struct About {
     pub held_by_users: bool,
     /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
     pub lets_go_of: &'static [&'static str],
+    /// Kinds whose deletion takes this kind's references to them away, though they read the same afterwards: what stays
+    /// is changed back when one of them is made anew.
+    pub loses: &'static [&'static str],
+    /// What to write instead of a reference of an object to itself, where there is something.
+    pub instead_of_itself: Option<&'static str>,
     /// Whether AWS forgets the tags of an object before its declaration goes, so that they are never compared.
     pub forgets_tags: bool,
     /// The type by which the tagging service knows its objects: `ec2:subnet`. A survey leaves a kind out when nothing
@@ -199,6 +208,8 @@ impl About {
         unmanaged: &[],
         held_by_users: false,
         lets_go_of: &[],
+        loses: &[],
+        instead_of_itself: None,
         forgets_tags: false,
         tagged_as: None,
         read_after: &[],
@@ -407,23 +418,44 @@ pub(crate) struct Finding {
     pub(crate) message: String,
     pub(crate) help: Option<String>,
     pub(crate) is_error: bool,
+    pub(crate) related: Option<Related>,
+}
+
+/// A place in another spec that a finding is about as well.
+#[derive(Debug)]
+pub(crate) struct Related {
+    pub(crate) address: Address,
+    /// As in [`Finding`].
+    pub(crate) pointer: String,
+    pub(crate) text: String,
 }
 
 impl Findings {
     /// AWS would refuse this.
     pub fn error(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.0.push(Finding { pointer: pointer.into(), code, message: message.into(), help: None, is_error: true });
+        self.add(pointer.into(), code, message.into(), true);
     }
 
     /// AWS would accept it, and it is probably not meant.
     pub fn warning(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.0.push(Finding { pointer: pointer.into(), code, message: message.into(), help: None, is_error: false });
+        self.add(pointer.into(), code, message.into(), false);
+    }
+
+    fn add(&mut self, pointer: String, code: &'static str, message: String, is_error: bool) {
+        self.0.push(Finding { pointer, code, message, help: None, is_error, related: None });
     }
 
     /// Says what to do about the last finding.
     pub fn help(&mut self, help: impl Into<String>) {
         if let Some(last) = self.0.last_mut() {
             last.help = Some(help.into());
+        }
+    }
+
+    /// Names a place in the spec of another object that the last finding is about as well.
+    pub fn beside(&mut self, address: &Address, pointer: impl Into<String>, text: impl Into<String>) {
+        if let Some(last) = self.0.last_mut() {
+            last.related = Some(Related { address: address.clone(), pointer: pointer.into(), text: text.into() });
         }
     }
 }

@@ -127,6 +127,8 @@ impl Planner<'_> {
                     (Action::Replace, Reason::Holds(gone.clone()))
                 } else if !change.fields.is_empty() {
                     (Action::Update, Reason::Differs)
+                } else if let Some(anew) = lost(resource, draft) {
+                    (Action::Update, Reason::Follows(anew))
                 } else if let Readiness::Pending(why) | Readiness::Failed(why) = &live.readiness {
                     (Action::None, Reason::NotReady(why.clone()))
                 } else {
@@ -345,6 +347,13 @@ impl Planner<'_> {
         }
         tags
     }
+}
+
+/// What a resource refers to, is made anew and takes the reference along while it is deleted.
+fn lost(resource: &Resource, draft: &Draft) -> Option<Address> {
+    let loses = resource.kind.about().loses;
+    let anew = draft.changes.iter().filter(|change| change.action == Action::Replace).map(|change| &change.address);
+    anew.into_iter().find(|one| loses.contains(&one.kind.as_str()) && resource.needs.contains(one)).cloned()
 }
 
 fn kind_name(name: &str) -> &'static str {

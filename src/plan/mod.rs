@@ -130,6 +130,8 @@ pub enum Reason {
     CannotUpdate(Vec<String>),
     /// This must be deleted first, and AWS refuses while the object refers to it.
     Holds(Address),
+    /// This is made anew, and deleting it takes the object's reference to it away.
+    Follows(Address),
     /// It carries our stack's tag and is not declared any more.
     NotDeclared,
     /// Everything goes.

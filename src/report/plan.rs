@@ -131,6 +131,7 @@ pub fn reason(reason: &Reason) -> Option<String> {
         Reason::NotReady(why) => Some(format!("not ready: {why}")),
         Reason::CannotUpdate(paths) => Some(format!("cannot be changed in place: {}", paths.join(", "))),
         Reason::Holds(gone) => Some(format!("uses {gone}, which must be deleted first")),
+        Reason::Follows(anew) => Some(format!("loses its reference to {anew} while that is made anew")),
         Reason::NotDeclared => Some("not declared any more".to_owned()),
         Reason::Destroy => None,
         Reason::Retained => Some("kept by its lifecycle".to_owned()),

@@ -1,137 +1,27 @@
-//! Reading, creating and deleting instances.
+//! Creating and deleting instances.
 
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, CreditSpecificationRequest, EbsBlockDevice, Filter, HttpTokensState,
-    IamInstanceProfileSpecification, Instance, InstanceAttributeName, InstanceMetadataEndpointState,
-    InstanceMetadataOptionsRequest, InstanceMetadataProtocolState, InstanceMetadataTagsState,
-    InstanceNetworkInterfaceSpecification, InstanceType, ResourceType, RunInstancesMonitoringEnabled,
-    ShutdownBehavior as SdkShutdownBehavior, Tenancy as SdkTenancy, VolumeType,
+    BlockDeviceMapping, CreditSpecificationRequest, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
+    InstanceMetadataEndpointState, InstanceMetadataOptionsRequest, InstanceMetadataProtocolState,
+    InstanceMetadataTagsState, InstanceNetworkInterfaceSpecification, InstanceType, ResourceType,
+    RunInstancesMonitoringEnabled, ShutdownBehavior as SdkShutdownBehavior, Tenancy as SdkTenancy, VolumeType,
 };
 use aws_smithy_types::base64;
-use futures_util::future::try_join_all;
 
-use super::lower::{credits, fill_user_data, lower, shutdown_behavior, volumes};
 use super::spec::{
     BlockDevice, CpuCredits, HttpTokens, InstanceSpec, MetadataOptions, Placement, ShutdownBehavior, Tenancy, Toggle,
 };
-use super::{IMAGE_TAG, agent};
-use crate::aws::ec2::{filter, tag_specification};
+use super::{IMAGE_TAG, agent, remembered};
+use crate::aws::ec2::tag_specification;
 use crate::aws::{Aws, Fault, fault};
-use crate::kinds::{Found, HASH_TAG, Owner, Progress, Purpose, Readiness, Scope, Target};
-
-pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<InstanceSpec>>, Fault> {
-    let mut states = vec!["pending", "running", "stopping", "stopped"];
-    if let Purpose::Settle(_) = scope.purpose {
-        states.push("shutting-down");
-        // An instance that was just launched and ended tells why; one that is being deleted is gone.
-        states.extend(scope.wanted.first().map(|_| "terminated"));
-    }
-    let states = states.into_iter().map(str::to_owned).collect();
-    let state = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
-    let reservations = aws
-        .ec2()
-        .describe_instances()
-        .filters(filter(scope, "instance-id"))
-        .filters(state)
-        .into_paginator()
-        .items()
-        .send();
-    let reservations = reservations.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeInstances"))?;
-    let instances = reservations.iter().flat_map(|reservation| reservation.instances());
-    try_join_all(instances.map(|instance| read_one(aws, scope, instance))).await
-}
-
-/// The rest of one instance, by as few calls as the purpose allows.
-async fn read_one(aws: &Aws, scope: &Scope<'_>, instance: &Instance) -> Result<Found<InstanceSpec>, Fault> {
-    let mut found = lower(instance, scope.place);
-    if matches!(found.detail["state"].as_str(), Some("shutting-down" | "terminated")) {
-        return Ok(found);
-    }
-    let wanted = match found.owner(&scope.place.stack) {
-        Owner::Us(address) => scope.wanted.iter().find(|wanted| wanted.address == address),
-        Owner::Stack(_) | Owner::Nobody => None,
-    };
-    let wanted: Option<InstanceSpec> = wanted.and_then(|wanted| serde_json::from_value(wanted.spec.clone()).ok());
-    let is_deep = scope.purpose == Purpose::Deep;
-    let as_recorded = wanted.as_ref().filter(|wanted| !is_deep && found.tags.get(HASH_TAG) == Some(&wanted.digest()));
-    if let Some(wanted) = as_recorded {
-        found.spec.ecs_config = wanted.ecs_config.clone();
-        found.spec.user_data = wanted.user_data.clone();
-        found.spec.associate_public_ip_address = wanted.associate_public_ip_address;
-        found.spec.block_device_mappings = wanted.block_device_mappings.clone();
-    } else {
-        let answer = attribute(aws, &found.id, InstanceAttributeName::UserData).await?;
-        fill_user_data(&mut found.spec, answer.user_data().and_then(|data| data.value()));
-        if is_deep || wanted.as_ref().is_some_and(|wanted| wanted.block_device_mappings.is_some()) {
-            found.spec.block_device_mappings = Some(volumes_of(aws, &found.id).await?);
-        }
-    }
-    fill_attributes(aws, &mut found, wanted.as_ref(), is_deep).await?;
-    if let (Purpose::Settle(_), Some(_), Readiness::Ready) = (scope.purpose, &wanted, &found.readiness)
-        && let Some(cluster) = found.spec.cluster()
-        && found.detail["state"] == "running"
-    {
-        let container_instance = agent::find(aws, cluster, &found.id).await?;
-        let launched = instance.launch_time().map_or(i64::MAX, |time| time.secs());
-        found.readiness = agent::readiness(cluster, container_instance.as_ref(), launched);
-        let arn = container_instance.and_then(|one| one.container_instance_arn);
-        found.attributes.extend(arn.map(|arn| ("containerInstanceArn".to_owned(), arn)));
-    }
-    Ok(found)
-}
-
-/// What costs a call each is asked for when it is declared.
-async fn fill_attributes(
-    aws: &Aws,
-    found: &mut Found<InstanceSpec>,
-    wanted: Option<&InstanceSpec>,
-    is_deep: bool,
-) -> Result<(), Fault> {
-    let is_asked = |declares: fn(&InstanceSpec) -> bool| is_deep || wanted.is_some_and(declares);
-    if is_asked(|wanted| wanted.disable_api_termination.is_some()) {
-        let answer = attribute(aws, &found.id, InstanceAttributeName::DisableApiTermination).await?;
-        found.spec.disable_api_termination = answer.disable_api_termination().and_then(|value| value.value());
-    }
-    if is_asked(|wanted| wanted.disable_api_stop.is_some()) {
-        let answer = attribute(aws, &found.id, InstanceAttributeName::DisableApiStop).await?;
-        found.spec.disable_api_stop = answer.disable_api_stop().and_then(|value| value.value());
-    }
-    if is_asked(|wanted| wanted.instance_initiated_shutdown_behavior.is_some()) {
-        let answer = attribute(aws, &found.id, InstanceAttributeName::InstanceInitiatedShutdownBehavior).await?;
-        let value = answer.instance_initiated_shutdown_behavior().and_then(|value| value.value());
-        found.spec.instance_initiated_shutdown_behavior = value.map(shutdown_behavior);
-    }
-    // Types that do not burst have no credits, and asking for them is an error.
-    if found.spec.instance_type.starts_with('t') && is_asked(|wanted| wanted.credit_specification.is_some()) {
-        let call = aws.ec2().describe_instance_credit_specifications().instance_ids(&found.id).send();
-        let answer = call.await.map_err(fault("ec2:DescribeInstanceCreditSpecifications"))?;
-        let one = answer.instance_credit_specifications().first().and_then(|one| one.cpu_credits());
-        found.spec.credit_specification = one.map(credits);
-    }
-    Ok(())
-}
-
-async fn attribute(
-    aws: &Aws,
-    id: &str,
-    name: InstanceAttributeName,
-) -> Result<aws_sdk_ec2::operation::describe_instance_attribute::DescribeInstanceAttributeOutput, Fault> {
-    let call = || aws.ec2().describe_instance_attribute().instance_id(id).attribute(name.clone()).send();
-    aws.eventually(|| async { call().await.map_err(fault("ec2:DescribeInstanceAttribute")) }).await
-}
-
-async fn volumes_of(aws: &Aws, id: &str) -> Result<Vec<BlockDevice>, Fault> {
-    let ours = Filter::builder().name("attachment.instance-id").values(id).build();
-    let pages = aws.ec2().describe_volumes().filters(ours).into_paginator().items().send();
-    let found = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeVolumes"))?;
-    Ok(volumes(id, &found))
-}
+use crate::kinds::{Found, HASH_TAG, Progress, Target};
 
 pub(super) async fn create(aws: &Aws, target: &Target<InstanceSpec>) -> Result<String, Fault> {
     let spec = &target.full;
     let mut tags = target.tags.clone();
     tags.insert(HASH_TAG.to_owned(), spec.digest());
     tags.extend(spec.image_parameter().map(|image| (IMAGE_TAG.to_owned(), image.to_owned())));
+    tags.extend(remembered::tag(&remembered::apart_from_default(spec)));
     let mut call = aws
         .ec2()
         .run_instances()

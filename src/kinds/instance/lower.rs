@@ -162,6 +162,21 @@ pub(super) fn volumes(instance: &str, volumes: &[types::Volume]) -> Vec<BlockDev
     devices
 }
 
+/// Says of volumes what AWS answers in other words than the launch was asked in, and cannot change in a volume: a key
+/// by alias or id, and encryption that the account insists on.
+pub(super) fn as_launched(devices: &mut [BlockDevice], asked: &[BlockDevice]) {
+    for device in devices {
+        let asked = asked.iter().find(|one| one.device_name == device.device_name).and_then(|one| one.ebs.as_ref());
+        let (Some(ebs), Some(asked)) = (&mut device.ebs, asked) else { continue };
+        if asked.encrypted == Some(false) {
+            ebs.encrypted = Some(false);
+        }
+        if asked.kms_key_id.as_ref().is_some_and(|key| !key.contains(":key/")) {
+            ebs.kms_key_id.clone_from(&asked.kms_key_id);
+        }
+    }
+}
+
 pub(super) fn shutdown_behavior(text: &str) -> ShutdownBehavior {
     if text == "terminate" { ShutdownBehavior::Terminate } else { ShutdownBehavior::Stop }
 }
@@ -239,6 +254,26 @@ mod tests {
             .build();
         let Readiness::Failed(why) = lower(&gone, &place()).readiness else { panic!("it is not ready") };
         assert!(why.contains("Server.InternalError"), "{why}");
+    }
+
+    #[test]
+    fn a_volume_is_as_it_was_asked_for() {
+        let device = |size: i32, encrypted: bool, key: &str| BlockDevice {
+            device_name: "/dev/xvda".to_owned(),
+            ebs: Some(Ebs {
+                volume_size: Some(size),
+                encrypted: Some(encrypted),
+                kms_key_id: Some(key.to_owned()),
+                ..Ebs::default()
+            }),
+        };
+        let arn = "arn:aws:kms:us-west-2:123456789012:key/1";
+        let mut devices = [device(50, true, arn)];
+        as_launched(&mut devices, &[device(40, false, "alias/edge")]);
+        assert_eq!(devices, [device(50, false, "alias/edge")]);
+        let mut other = [device(50, false, arn)];
+        as_launched(&mut other, &[device(40, true, "arn:aws:kms:us-west-2:123456789012:key/2")]);
+        assert_eq!(other, [device(50, false, arn)]);
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! the same spec. Live user data of that form is read back into `ecsConfig`, so that a difference shows by key.
 //!
 //! `DescribeInstances` tells neither user data nor volumes, and a public address only while there is one. What was
-//! declared of them has its digest in a tag; while the digests agree, no further call is made. An image that is given
-//! by parameter (`resolve:ssm:…`) is remembered in a tag too: a newer image behind the parameter replaces nothing by
+//! declared of them has its digest in a tag. While the digests agree, user data are read only of an instance that was
+//! stopped since its launch, which is what changing them takes. Volumes and credits are read for all instances in one
+//! call, where they are declared. Three attributes cost a call each (`remembered.rs`). An image that is given by
+//! parameter (`resolve:ssm:…`) is remembered in a tag too: a newer image behind the parameter replaces nothing by
 //! itself, another parameter does. To take the newest image, change anything that replaces, or delete the instance.
 //!
 //! cloud-init runs once, and the agent refuses to come back with another instance type ("Container instance type
@@ -15,7 +17,10 @@
 mod agent;
 mod calls;
 mod lint;
+mod lint_outpost;
 mod lower;
+mod read;
+mod remembered;
 mod spec;
 mod update;
 mod user_data;
@@ -71,9 +76,6 @@ impl Kind for Instance {
             "metadataOptions",
             "blockDeviceMappings",
             "ebsOptimized",
-            "disableApiTermination",
-            "disableApiStop",
-            "instanceInitiatedShutdownBehavior",
             "creditSpecification",
             "placement.availabilityZone",
             "placement.hostId",
@@ -115,6 +117,10 @@ impl Kind for Instance {
         lint::lint(spec, findings);
     }
 
+    fn lint_among(_: &Address, spec: &InstanceSpec, others: &BTreeMap<Address, Value>, findings: &mut Findings) {
+        lint_outpost::lint(spec, others, findings);
+    }
+
     fn normalise(spec: &mut InstanceSpec, _: &Place) {
         spec.normalise();
     }
@@ -138,7 +144,7 @@ impl Kind for Instance {
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<InstanceSpec>>, Fault> {
-        calls::read(aws, scope).await
+        read::read(aws, scope).await
     }
 
     async fn create(aws: &Aws, target: &Target<InstanceSpec>) -> Result<String, Fault> {

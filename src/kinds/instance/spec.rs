@@ -47,21 +47,25 @@ pub struct InstanceSpec {
     pub associate_public_ip_address: Option<bool>,
     /// The private IPv4 address. Absent: AWS chooses. A change needs a new instance.
     pub private_ip_address: Option<String>,
-    /// How the instance gets at its metadata. Absent members are left to the image and the account.
+    /// How the instance gets at its metadata. Absent members are left as they are, which is what the image and the
+    /// account say at first.
     pub metadata_options: Option<MetadataOptions>,
     /// Volumes, by device. Absent ones are as the image has them. A change needs a new instance.
     pub block_device_mappings: Option<Vec<BlockDevice>>,
-    /// Whether it has throughput of its own to EBS. Absent: as the type has it. A change stops and starts it.
+    /// Whether it has throughput of its own to EBS. Absent: left as it is, which is what the type has at first. A change
+    /// stops and starts it.
     pub ebs_optimized: Option<bool>,
     /// Whether CloudWatch gets metrics each minute instead of each five. Absent: false.
     pub monitoring: Option<bool>,
-    /// Whether the API refuses to terminate it. Absent: left as it is. Deleting the declaration overrides it.
+    /// Whether the API refuses to terminate it. Absent: false. Deleting the declaration overrides it. A drift from the
+    /// default shows with --deep.
     pub disable_api_termination: Option<bool>,
-    /// Whether the API refuses to stop it. Absent: left as it is.
+    /// Whether the API refuses to stop it. Absent: false. A change that needs a stop, and `running: false`, override
+    /// it. A drift from the default shows with --deep.
     pub disable_api_stop: Option<bool>,
-    /// What a shutdown from inside does. Absent: left as it is, which is stop at first.
+    /// What a shutdown from inside does. Absent: stop. A drift from the default shows with --deep.
     pub instance_initiated_shutdown_behavior: Option<ShutdownBehavior>,
-    /// How a burstable type uses credits. Absent: left as it is.
+    /// How a burstable type uses credits. Absent: left as it is, which is what the account says at first.
     pub credit_specification: Option<CreditSpecification>,
     /// Where among the hardware it runs. A change needs a new instance.
     pub placement: Option<Placement>,
@@ -253,6 +257,9 @@ impl InstanceSpec {
         self.running.get_or_insert(true);
         self.monitoring.get_or_insert(false);
         self.source_dest_check.get_or_insert(true);
+        self.disable_api_termination.get_or_insert(false);
+        self.disable_api_stop.get_or_insert(false);
+        self.instance_initiated_shutdown_behavior.get_or_insert(ShutdownBehavior::Stop);
         let placement = self.placement.get_or_insert_default();
         placement.tenancy.get_or_insert(Tenancy::Default);
         placement.group_name = placement.group_name.take().filter(|name| !name.is_empty());

@@ -7,9 +7,9 @@ use aws_sdk_ec2::types::{
     InstanceMetadataProtocolState, InstanceMetadataTagsState,
 };
 
-use super::agent;
 use super::calls::{http_tokens, profile, sdk_credits, sdk_shutdown_behavior, toggle};
 use super::spec::InstanceSpec;
+use super::{agent, remembered};
 use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::{Changed, Found, Progress, Target};
 
@@ -24,10 +24,14 @@ pub(super) async fn update(
     if live.detail["state"] == "pending" {
         return Ok(Progress::Waiting("starting".to_owned()));
     }
+    let mut memory = live.clone();
+    let names = remembered::apart_from_default(full);
+    remembered::remember(aws, &mut memory, &(&names | &remembered::named(&live.tags))).await?;
     for change in attribute_changes(full, changed) {
         let call = || change(aws.ec2().modify_instance_attribute().instance_id(id));
         aws.eventually(|| async { call().send().await.map_err(fault("ec2:ModifyInstanceAttribute")) }).await?;
     }
+    remembered::remember(aws, &mut memory, &names).await?;
     if changed.has("metadataOptions") {
         change_metadata(aws, id, full).await?;
     }
@@ -185,8 +189,21 @@ async fn stop(aws: &Aws, live: &Found<InstanceSpec>) -> Result<Progress, Fault> 
     {
         return Ok(Progress::Waiting(why));
     }
-    aws.ec2().stop_instances().instance_ids(&live.id).send().await.map_err(fault("ec2:StopInstances"))?;
+    match stop_now(aws, &live.id).await {
+        Err(fault) if fault.code == "OperationNotPermitted" => {
+            // The manifest asks for it. What it says of the protection is made true again at the next look.
+            let call = aws.ec2().modify_instance_attribute().instance_id(&live.id).disable_api_stop(flag(Some(false)));
+            call.send().await.map_err(crate::aws::fault("ec2:ModifyInstanceAttribute"))?;
+            stop_now(aws, &live.id).await?;
+        }
+        answer => answer?,
+    }
     Ok(Progress::Waiting("stopping".to_owned()))
+}
+
+async fn stop_now(aws: &Aws, id: &str) -> Result<(), Fault> {
+    aws.ec2().stop_instances().instance_ids(id).send().await.map_err(fault("ec2:StopInstances"))?;
+    Ok(())
 }
 
 async fn start(aws: &Aws, live: &Found<InstanceSpec>) -> Result<Progress, Fault> {

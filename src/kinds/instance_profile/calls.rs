@@ -10,13 +10,42 @@ use crate::aws::{Aws, Fault, fault};
 use crate::kinds::iam::{or_gone, sdk_tags, tags_of};
 use crate::kinds::{Changed, Found, Progress, Purpose, STACK_TAG, Scope, Target};
 
+/// Profiles that are asked for at once, when it may be all of an account.
+const AT_ONCE: usize = 20;
+
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<InstanceProfileSpec>>, Fault> {
     let names = match scope.purpose {
         Purpose::Settle(name) => vec![name.to_owned()],
         Purpose::Survey | Purpose::Deep => candidates(aws, scope).await?,
     };
     let found = try_join_all(names.iter().map(|name| get(aws, name))).await?;
-    Ok(found.into_iter().flatten().collect())
+    let mut found: Vec<_> = found.into_iter().flatten().collect();
+    if scope.purpose == Purpose::Deep {
+        found.extend(strays(aws, scope, &found).await?);
+    }
+    Ok(found)
+}
+
+/// Profiles of this stack that are neither declared nor hold a role of this stack: IAM tells tags only of one profile
+/// a call, so each one of the account is asked.
+async fn strays(
+    aws: &Aws,
+    scope: &Scope<'_>,
+    seen: &[Found<InstanceProfileSpec>],
+) -> Result<Vec<Found<InstanceProfileSpec>>, Fault> {
+    let pages = aws.iam().list_instance_profiles().into_paginator().items().send();
+    let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("iam:ListInstanceProfiles"))?;
+    let mut names = all.into_iter().map(|profile| profile.instance_profile_name);
+    let mut found = Vec::new();
+    loop {
+        let some: Vec<String> =
+            names.by_ref().filter(|name| seen.iter().all(|one| one.id != *name)).take(AT_ONCE).collect();
+        if some.is_empty() {
+            return Ok(found);
+        }
+        let more = try_join_all(some.iter().map(|name| get(aws, name))).await?.into_iter().flatten();
+        found.extend(more.filter(|one| one.tags.get(STACK_TAG) == Some(&scope.place.stack)));
+    }
 }
 
 /// The declared profiles, and those that hold a role of this stack, each once.

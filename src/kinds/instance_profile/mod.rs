@@ -2,8 +2,8 @@
 //!
 //! IAM tells neither tags in a listing nor answers a question by tag. So a survey asks for each declared profile, and
 //! for the profiles that hold a role of this stack, which the account's details name. A profile of ours that is no
-//! longer declared and holds no role of ours, is therefore not found, and stays until somebody deletes it; that takes
-//! a profile whose role was declared elsewhere, or was taken out by hand.
+//! longer declared and holds no role of ours (it was declared elsewhere, or swapped by hand) takes a question for each
+//! profile of the account; `--deep` and `destroy` ask it.
 //!
 //! A profile holds one role. Swapping it is two calls, between which instances that ask get no credentials.
 
@@ -33,9 +33,12 @@ impl Kind for InstanceProfile {
         ],
         replace: &["instanceProfileName", "path"],
         unmanaged: &["instanceProfileName"],
+        // IAM deletes a role only when it is in no profile.
+        loses: &["Role"],
         calls: &[
             "iam:CreateInstanceProfile",
             "iam:GetInstanceProfile",
+            "iam:ListInstanceProfiles",
             "iam:GetAccountAuthorizationDetails",
             "iam:AddRoleToInstanceProfile",
             "iam:RemoveRoleFromInstanceProfile",

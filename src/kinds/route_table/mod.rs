@@ -14,6 +14,7 @@ use serde_json::Value;
 
 pub use self::spec::{Route, RouteTableSpec};
 use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use crate::address::Address;
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -29,6 +30,8 @@ impl Kind for RouteTable {
         attributes: &[("id", "The id: rtb-…")],
         replace: &["vpcId"],
         tagged_as: Some("ec2:route-table"),
+        // An association goes with its subnet, and a new subnet gets a new one.
+        lets_go_of: &["Subnet"],
         calls: &[
             "ec2:CreateRouteTable",
             "ec2:DescribeRouteTables",
@@ -51,6 +54,15 @@ impl Kind for RouteTable {
 
     fn lint(spec: &RouteTableSpec, findings: &mut Findings) {
         spec.lint(findings);
+    }
+
+    fn lint_among(
+        address: &Address,
+        spec: &RouteTableSpec,
+        others: &BTreeMap<Address, Value>,
+        findings: &mut Findings,
+    ) {
+        spec.lint_among(address, others, findings);
     }
 
     fn normalise(spec: &mut RouteTableSpec, _: &Place) {

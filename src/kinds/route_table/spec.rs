@@ -1,9 +1,12 @@
 //! What a manifest may say of a route table.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::address::Address;
 use crate::aws::ec2::{Family, canonical_cidr, in_camel_case, lint_block};
 use crate::kinds::{Findings, is_open};
 
@@ -126,6 +129,22 @@ impl RouteTableSpec {
         for (index, subnet) in subnets.iter().enumerate() {
             if subnets[..index].contains(subnet) {
                 findings.warning(format!("/subnetIds/{index}"), "subnet-twice", "this subnet is in the list already");
+            }
+        }
+    }
+
+    /// A subnet has one route table: of two that claim it, each run would take it from the other.
+    pub(super) fn lint_among(&self, address: &Address, others: &BTreeMap<Address, Value>, findings: &mut Findings) {
+        let earlier = others.range(..address.clone()).filter(|(other, _)| other.kind == address.kind);
+        for (other, spec) in earlier {
+            let theirs: Vec<&str> =
+                spec["subnetIds"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            for (index, subnet) in self.subnet_ids.iter().flatten().enumerate() {
+                let Some(place) = theirs.iter().position(|id| *id == subnet.0) else { continue };
+                let message = format!("{other} has {} as well, and a subnet has one route table", subnet.0);
+                findings.error(format!("/subnetIds/{index}"), "subnet-of-two-tables", message);
+                findings.help("take it out of one of them");
+                findings.beside(other, format!("/subnetIds/{place}"), format!("{other} has it here"));
             }
         }
     }

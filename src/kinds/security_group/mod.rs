@@ -39,6 +39,7 @@ impl Kind for SecurityGroup {
         // `delete.rs` revokes the rules that name a group.
         lets_go_of: &["SecurityGroup"],
         tagged_as: Some("ec2:security-group"),
+        instead_of_itself: Some("for packets of the group's own members, write self: true in the rule"),
         calls: &[
             "ec2:CreateSecurityGroup",
             "ec2:DescribeSecurityGroups",

@@ -79,7 +79,8 @@ fn start(state: &mut State, call: &Call) -> Result<Value, AwsError> {
         if let Some(instance) = ec2.instances.get_mut(&instance.instance_id) {
             instance.phase = Phase::Pending;
             instance.due = Some(due);
-            instance.launched = call.now;
+            // Later than before, to the second: it tells a start from the launch, also where a stop takes no time.
+            instance.launched = call.now.max(instance.launched + Duration::from_secs(1));
             instance.ended = None;
         }
     }

@@ -1,0 +1,217 @@
+//! Reading instances, in as few calls as the purpose allows.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::operation::describe_instance_attribute::DescribeInstanceAttributeOutput;
+use aws_sdk_ec2::types::{Filter, Instance, InstanceAttributeName, Volume};
+use futures_util::future::try_join_all;
+
+use super::lower::{as_launched, credits, fill_user_data, lower, shutdown_behavior, volumes};
+use super::spec::{CreditSpecification, InstanceSpec};
+use super::{agent, remembered};
+use crate::aws::ec2::filter;
+use crate::aws::{Aws, Fault, fault};
+use crate::kinds::{Found, HASH_TAG, Owner, Purpose, Readiness, Scope};
+
+/// Values that one filter takes.
+const FILTER_VALUES: usize = 200;
+/// Instances that one question for credits takes.
+const CREDITS: usize = 1000;
+
+/// An instance, as far as it is known, and what is wanted of it.
+struct Look<'a> {
+    instance: &'a Instance,
+    found: Found<InstanceSpec>,
+    wanted: Option<InstanceSpec>,
+}
+
+/// What one call tells of many instances.
+struct Together {
+    volumes: Vec<Volume>,
+    credits: BTreeMap<String, CreditSpecification>,
+}
+
+pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<InstanceSpec>>, Fault> {
+    let mut states = vec!["pending", "running", "stopping", "stopped"];
+    if let Purpose::Settle(_) = scope.purpose {
+        states.push("shutting-down");
+        // An instance that was just launched and ended tells why; one that is being deleted is gone.
+        states.extend(scope.wanted.first().map(|_| "terminated"));
+    }
+    let states = states.into_iter().map(str::to_owned).collect();
+    let state = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
+    let reservations = aws
+        .ec2()
+        .describe_instances()
+        .filters(filter(scope, "instance-id"))
+        .filters(state)
+        .into_paginator()
+        .items()
+        .send();
+    let reservations = reservations.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeInstances"))?;
+    let looks: Vec<Look<'_>> = reservations
+        .iter()
+        .flat_map(|reservation| reservation.instances())
+        .map(|instance| {
+            let found = lower(instance, scope.place);
+            let wanted = match found.owner(&scope.place.stack) {
+                Owner::Us(address) => scope.wanted.iter().find(|wanted| wanted.address == address),
+                Owner::Stack(_) | Owner::Nobody => None,
+            };
+            let wanted = wanted.and_then(|wanted| serde_json::from_value(wanted.spec.clone()).ok());
+            Look { instance, found, wanted }
+        })
+        .collect();
+    let together = together(aws, scope.purpose, &looks).await?;
+    try_join_all(looks.into_iter().map(|look| look.finish(aws, scope, &together))).await
+}
+
+/// Volumes and credits of all instances for which they count.
+async fn together(aws: &Aws, purpose: Purpose<'_>, looks: &[Look<'_>]) -> Result<Together, Fault> {
+    let is_deep = purpose == Purpose::Deep;
+    let ids = |counts: fn(&InstanceSpec) -> bool, applies: fn(&InstanceSpec) -> bool| -> Vec<String> {
+        let asked =
+            looks.iter().filter(|look| !look.has_ended() && (is_deep || look.wanted.as_ref().is_some_and(counts)));
+        asked.filter(|look| applies(&look.found.spec)).map(|look| look.found.id.clone()).collect()
+    };
+    let with_volumes = ids(|wanted| wanted.block_device_mappings.is_some(), |_| true);
+    // Types that do not burst have no credits.
+    let with_credits = ids(|wanted| wanted.credit_specification.is_some(), |live| live.instance_type.starts_with('t'));
+    let (volumes, credits) = tokio::try_join!(volumes_of(aws, &with_volumes), credits_of(aws, &with_credits))?;
+    Ok(Together { volumes, credits })
+}
+
+async fn volumes_of(aws: &Aws, instances: &[String]) -> Result<Vec<Volume>, Fault> {
+    let mut found = Vec::new();
+    for some in instances.chunks(FILTER_VALUES) {
+        let filter = Filter::builder().name("attachment.instance-id").set_values(Some(some.to_vec())).build();
+        let pages = aws.ec2().describe_volumes().filters(filter).into_paginator().items().send();
+        found.extend(pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeVolumes"))?);
+    }
+    Ok(found)
+}
+
+async fn credits_of(aws: &Aws, instances: &[String]) -> Result<BTreeMap<String, CreditSpecification>, Fault> {
+    const OPERATION: &str = "ec2:DescribeInstanceCreditSpecifications";
+    let mut found = BTreeMap::new();
+    for some in instances.chunks(CREDITS) {
+        let call = || aws.ec2().describe_instance_credit_specifications().set_instance_ids(Some(some.to_vec())).send();
+        let answer = aws.eventually(|| async { call().await.map_err(fault(OPERATION)) }).await?;
+        found.extend(
+            answer
+                .instance_credit_specifications()
+                .iter()
+                .filter_map(|one| Some((one.instance_id()?.to_owned(), credits(one.cpu_credits()?)))),
+        );
+    }
+    Ok(found)
+}
+
+impl Look<'_> {
+    fn has_ended(&self) -> bool {
+        matches!(self.found.detail["state"].as_str(), Some("shutting-down" | "terminated"))
+    }
+
+    /// Whether somebody may have changed its user data since it was launched: that takes a stop.
+    fn has_rested(&self) -> bool {
+        let first = self.instance.network_interfaces().iter().filter_map(|card| card.attachment());
+        let attached = first.filter(|one| one.device_index() == Some(0)).find_map(|one| one.attach_time());
+        let is_up = matches!(self.found.detail["state"].as_str(), Some("pending" | "running"));
+        // The first interface is as old as the instance; the launch time is that of the last start.
+        !is_up || attached.zip(self.instance.launch_time()).is_none_or(|(first, last)| last.secs() > first.secs())
+    }
+
+    async fn finish(mut self, aws: &Aws, scope: &Scope<'_>, together: &Together) -> Result<Found<InstanceSpec>, Fault> {
+        if self.has_ended() {
+            return Ok(self.found);
+        }
+        self.fill_what_launch_decided(aws, scope.purpose, together).await?;
+        self.found.spec.credit_specification = together.credits.get(&self.found.id).cloned();
+        self.fill_readiness(aws, scope.purpose).await?;
+        self.fill_attributes(aws, scope.purpose).await?;
+        Ok(self.found)
+    }
+
+    /// What was asked for at the launch has its digest in a tag. While the digests agree, what cannot have changed
+    /// since is not read again.
+    async fn fill_what_launch_decided(
+        &mut self,
+        aws: &Aws,
+        purpose: Purpose<'_>,
+        together: &Together,
+    ) -> Result<(), Fault> {
+        let is_deep = purpose == Purpose::Deep;
+        let has_rested = self.has_rested();
+        let found = &mut self.found;
+        let hash = found.tags.get(HASH_TAG);
+        let as_wanted = self.wanted.as_ref().filter(|wanted| hash == Some(&wanted.digest()));
+        let mut devices = volumes(&found.id, &together.volumes);
+        if let Some(wanted) = as_wanted {
+            as_launched(&mut devices, wanted.block_device_mappings.as_deref().unwrap_or_default());
+        }
+        found.spec.block_device_mappings = match (purpose, as_wanted) {
+            (Purpose::Settle(_), Some(wanted)) => wanted.block_device_mappings.clone(),
+            _ => Some(devices).filter(|devices| !devices.is_empty()),
+        };
+        match as_wanted.filter(|_| !is_deep && !has_rested) {
+            Some(wanted) => {
+                found.spec.ecs_config = wanted.ecs_config.clone();
+                found.spec.user_data = wanted.user_data.clone();
+            }
+            None => {
+                let answer = attribute(aws, &found.id, InstanceAttributeName::UserData).await?;
+                fill_user_data(&mut found.spec, answer.user_data().and_then(|data| data.value()));
+            }
+        }
+        if let Some(wanted) = as_wanted.filter(|_| !is_deep) {
+            found.spec.associate_public_ip_address = wanted.associate_public_ip_address;
+        }
+        Ok(())
+    }
+
+    /// Whether it takes tasks, when somebody waits for it.
+    async fn fill_readiness(&mut self, aws: &Aws, purpose: Purpose<'_>) -> Result<(), Fault> {
+        let found = &mut self.found;
+        if let (Purpose::Settle(_), Some(_), Readiness::Ready) = (purpose, &self.wanted, &found.readiness)
+            && let Some(cluster) = found.spec.cluster()
+            && found.detail["state"] == "running"
+        {
+            let container_instance = agent::find(aws, cluster, &found.id).await?;
+            let launched = self.instance.launch_time().map_or(i64::MAX, |time| time.secs());
+            found.readiness = agent::readiness(cluster, container_instance.as_ref(), launched);
+            let arn = container_instance.and_then(|one| one.container_instance_arn);
+            found.attributes.extend(arn.map(|arn| ("containerInstanceArn".to_owned(), arn)));
+        }
+        Ok(())
+    }
+
+    /// What costs a call each. A last look asks for all, because a close look may have found any of them.
+    async fn fill_attributes(&mut self, aws: &Aws, purpose: Purpose<'_>) -> Result<(), Fault> {
+        let found = &mut self.found;
+        let is_last = matches!(purpose, Purpose::Settle(_)) && found.readiness == Readiness::Ready;
+        let asked = match &self.wanted {
+            Some(_) if purpose == Purpose::Deep || is_last => remembered::all(),
+            Some(wanted) => &remembered::apart_from_default(wanted) | &remembered::named(&found.tags),
+            None => remembered::Names::new(),
+        };
+        if asked.contains("disableApiTermination") {
+            let answer = attribute(aws, &found.id, InstanceAttributeName::DisableApiTermination).await?;
+            found.spec.disable_api_termination = answer.disable_api_termination().and_then(|value| value.value());
+        }
+        if asked.contains("disableApiStop") {
+            let answer = attribute(aws, &found.id, InstanceAttributeName::DisableApiStop).await?;
+            found.spec.disable_api_stop = answer.disable_api_stop().and_then(|value| value.value());
+        }
+        if asked.contains("instanceInitiatedShutdownBehavior") {
+            let answer = attribute(aws, &found.id, InstanceAttributeName::InstanceInitiatedShutdownBehavior).await?;
+            let value = answer.instance_initiated_shutdown_behavior().and_then(|value| value.value());
+            found.spec.instance_initiated_shutdown_behavior = value.map(shutdown_behavior);
+        }
+        Ok(())
+    }
+}
+
+async fn attribute(aws: &Aws, id: &str, name: InstanceAttributeName) -> Result<DescribeInstanceAttributeOutput, Fault> {
+    let call = || aws.ec2().describe_instance_attribute().instance_id(id).attribute(name.clone()).send();
+    aws.eventually(|| async { call().await.map_err(fault("ec2:DescribeInstanceAttribute")) }).await
+}
