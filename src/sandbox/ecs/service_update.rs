@@ -95,7 +95,10 @@ pub(super) fn update(state: &mut State, call: &Call) -> Result<Value, AwsError> 
         }
     };
     let desired = input.whole("desiredCount");
-    check(&spec, &definition, desired)?;
+    check(&spec, &definition, desired).map_err(|mut error| {
+        error.message = error.message.replace("couldn't be created", "couldn't be updated");
+        error
+    })?;
     settle(state, &mut spec, &definition)?;
     let changed = |member: &&&str| differs(&before, &spec, member);
     let deploys = force || DEPLOYS.iter().any(|member| changed(&member));

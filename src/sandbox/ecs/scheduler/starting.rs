@@ -177,7 +177,7 @@ mod tests {
                 "containerDefinitions": [{"name": "c", "image": "nginx"}],
             }),
         );
-        let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"]}});
+        let network = json!({"awsvpcConfiguration": {"subnets": [aws.subnet()]}});
         service(&mut aws, json!({"taskDefinition": "fg", "launchType": "FARGATE", "networkConfiguration": network}));
         aws.wait(60.0);
         assert_eq!(aws.service("s")["deployments"][0]["rolloutState"], "COMPLETED");
