@@ -117,7 +117,8 @@ impl Sandbox {
     fn perform(&self, call: &Call) -> Result<serde_json::Value, AwsError> {
         let operation = operation(call).ok_or_else(|| AwsError::unknown_operation(call))?;
         let mut state = self.lock_state();
-        if call.region != state.world.region && !call.service.is_global() {
+        let elsewhere = call.region != state.world.region && !call.service.is_global();
+        if elsewhere && !tagging::is_asked_for_iam(&state, call) {
             return Err(AwsError::new(
                 400,
                 "InvalidRegion",
@@ -149,16 +150,26 @@ impl Sandbox {
 /// of the wire format (member names as on the wire, lists as arrays).
 type Operation = fn(&mut State, &Call) -> Result<serde_json::Value, AwsError>;
 
-fn operation(call: &Call) -> Option<Operation> {
-    let table: &[(&str, Operation)] = match call.service {
+/// What it can do: the operations of every service, as `service:Operation`.
+pub fn operations() -> Vec<String> {
+    let services = Service::ALL.into_iter();
+    let names = |service: Service| table(service).iter().map(move |(name, _)| format!("{}:{name}", service.name()));
+    services.flat_map(names).collect()
+}
+
+fn table(service: Service) -> &'static [(&'static str, Operation)] {
+    match service {
         Service::Ec2 => ec2::OPERATIONS,
         Service::Ecs => ecs::OPERATIONS,
         Service::Iam => iam::OPERATIONS,
         Service::Ssm => ssm::OPERATIONS,
         Service::Sts => sts::OPERATIONS,
         Service::Tagging => tagging::OPERATIONS,
-    };
-    table.iter().find(|(name, _)| *name == call.operation).map(|(_, operation)| *operation)
+    }
+}
+
+fn operation(call: &Call) -> Option<Operation> {
+    table(call.service).iter().find(|(name, _)| *name == call.operation).map(|(_, operation)| *operation)
 }
 
 /// The file behind a sandbox, and the lock that keeps a second process away from it.

@@ -204,10 +204,10 @@ mod tests {
     fn a_path_lists_its_children_or_all_below_in_pages() {
         let path = "/aws/service/ecs/optimized-ami";
         assert_eq!(ask("GetParametersByPath", json!({"Path": path})).unwrap()["Parameters"], json!([]));
-        let first = ask("GetParametersByPath", json!({"Path": path, "Recursive": true, "MaxResults": 2})).unwrap();
-        assert_eq!(first["Parameters"].as_array().unwrap().len(), 2);
-        let input = json!({"Path": path, "Recursive": true, "MaxResults": 2, "NextToken": first["NextToken"]});
+        let first = ask("GetParametersByPath", json!({"Path": path, "Recursive": true, "MaxResults": 4})).unwrap();
+        assert_eq!(first["Parameters"].as_array().unwrap().len(), 4);
+        let input = json!({"Path": path, "Recursive": true, "MaxResults": 4, "NextToken": first["NextToken"]});
         let second = ask("GetParametersByPath", input).unwrap();
-        assert_eq!((second["Parameters"].as_array().unwrap().len(), &second["NextToken"]), (1, &Value::Null));
+        assert_eq!((second["Parameters"].as_array().unwrap().len(), &second["NextToken"]), (2, &Value::Null));
     }
 }

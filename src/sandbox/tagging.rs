@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::Operation;
 use super::ecs::tags::{self, Tags};
 use super::state::State;
-use super::wire::{AwsError, Call};
+use super::wire::{AwsError, Call, Service};
+use super::{ec2, iam};
 
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("GetResources", get_resources),
@@ -21,10 +22,30 @@ fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::invalid("InvalidParameterException", message)
 }
 
-/// Everything that has tags, by ARN in order.
-fn tagged(state: &State) -> Vec<(String, Tags)> {
-    let mut found = tags::tagged(state);
-    found.extend(super::ec2::tagged(state));
+/// The region that answers for IAM, whose resources are in none.
+fn region_of_iam(state: &State) -> &'static str {
+    match state.partition() {
+        "aws-cn" => "cn-north-1",
+        "aws-us-gov" => "us-gov-west-1",
+        _ => "us-east-1",
+    }
+}
+
+/// Whether a call in another region than the sandbox's is one about IAM.
+pub(super) fn is_asked_for_iam(state: &State, call: &Call) -> bool {
+    call.service == Service::Tagging && call.region == region_of_iam(state)
+}
+
+/// Everything that has tags in the region of the call, by ARN in order.
+fn tagged(state: &State, call: &Call) -> Vec<(String, Tags)> {
+    let mut found = Vec::new();
+    if call.region == state.world.region {
+        found.extend(tags::tagged(state));
+        found.extend(ec2::tagged(state));
+    }
+    if is_asked_for_iam(state, call) {
+        found.extend(iam::tagged(state));
+    }
     found.retain(|(_, tags)| !tags.is_empty());
     found.sort();
     found
@@ -44,14 +65,26 @@ fn is_of_type(arn: &str, wanted: &str) -> bool {
 fn get_resources(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let arns = call.texts("ResourceARNList");
     let (filters, types) = (call.list("TagFilters"), call.texts("ResourceTypeFilters"));
-    let others = !filters.is_empty() || !types.is_empty() || call.text("PaginationToken").is_some();
-    if !arns.is_empty() && others {
-        return Err(invalid(
-            "ResourceARNList can not be used with TagFilters, ResourceTypeFilters or PaginationToken.",
-        ));
+    let excluded = ["TagFilters", "ResourceTypeFilters", "PaginationToken", "ResourcesPerPage", "TagsPerPage"];
+    let other = excluded.into_iter().find(|other| match &call.input[*other] {
+        Value::Array(items) => !items.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        value => !value.is_null(),
+    });
+    if let (false, Some(other)) = (arns.is_empty(), other) {
+        return Err(invalid(format!("ResourceARNList can not be used with {other}.")));
     }
     if arns.len() > 100 || types.len() > 100 || filters.len() > 50 {
         return Err(invalid("Too many ARNs, resource types or tag filters."));
+    }
+    for filter in filters {
+        let length = filter["Key"].as_str().unwrap_or("").chars().count();
+        if !(1..=128).contains(&length) {
+            return Err(invalid("The key of a tag filter has 1 to 128 characters."));
+        }
+        if filter["Values"].as_array().is_some_and(|values| values.len() > 20) {
+            return Err(invalid("A tag filter can have 20 values at most."));
+        }
     }
     let size = whole(call, "ResourcesPerPage", 50, 1, 100)?;
     // Counted only when asked for; otherwise resources alone make a page.
@@ -66,7 +99,7 @@ fn get_resources(state: &mut State, call: &Call) -> Result<Value, AwsError> {
             value.is_some_and(|value| values.is_empty() || values.iter().any(|wanted| wanted == value))
         })
     };
-    let found: Vec<(String, Tags)> = tagged(state)
+    let found: Vec<(String, Tags)> = tagged(state, call)
         .into_iter()
         .filter(|(arn, _)| arns.is_empty() || arns.contains(&arn.as_str()))
         .filter(|(arn, _)| types.is_empty() || types.iter().any(|wanted| is_of_type(arn, wanted)))
@@ -109,44 +142,44 @@ fn whole(call: &Call, member: &str, default: i64, least: i64, most: i64) -> Resu
     usize::try_from(value).map_err(|_| invalid(format!("{member} must be positive.")))
 }
 
-fn get_tag_keys(state: &mut State, _: &Call) -> Result<Value, AwsError> {
-    let keys: BTreeSet<String> = tagged(state).into_iter().flat_map(|(_, tags)| tags.into_keys()).collect();
+fn get_tag_keys(state: &mut State, call: &Call) -> Result<Value, AwsError> {
+    let keys: BTreeSet<String> = tagged(state, call).into_iter().flat_map(|(_, tags)| tags.into_keys()).collect();
     Ok(json!({"TagKeys": keys, "PaginationToken": ""}))
 }
 
 fn get_tag_values(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let key = call.text("Key").ok_or_else(|| invalid("Key can not be empty."))?;
-    let values: BTreeSet<String> = tagged(state).into_iter().filter_map(|(_, mut tags)| tags.remove(key)).collect();
+    let values: BTreeSet<String> =
+        tagged(state, call).into_iter().filter_map(|(_, mut tags)| tags.remove(key)).collect();
     Ok(json!({"TagValues": values, "PaginationToken": ""}))
 }
 
-/// The ARNs that a call is about; those of ECS only, as EC2 tags are changed by `CreateTags`.
-fn each(
-    state: &mut State,
-    call: &Call,
-    mut change: impl FnMut(&mut State, &str) -> Result<(), AwsError>,
-) -> Result<Value, AwsError> {
+/// Sets and removes tags of each resource that a call names; what cannot be changed is in the answer.
+fn change_each(state: &mut State, call: &Call, set: &Tags, removed: &[&str]) -> Result<Value, AwsError> {
     let arns = call.texts("ResourceARNList");
     if arns.is_empty() || arns.len() > 20 {
         return Err(invalid("ResourceARNList must have between 1 and 20 ARNs."));
     }
-    let prefix = state.arn("ecs", "");
     let mut failed = serde_json::Map::new();
     for arn in arns {
-        let result = if arn.starts_with(&prefix) {
-            change(state, arn)
-        } else {
-            Err(AwsError::new(
-                400,
-                "InvalidParameterException",
-                "the sandbox changes tags of ECS resources only by this API",
-            ))
+        let set = set.clone();
+        let home = call.region == state.world.region;
+        let result = match arn.split(':').nth(2) {
+            Some("ecs") if home => tags::of(state, arn)
+                .map(|tags| tags.retain(|key, _| !removed.contains(&key.as_str())))
+                .and_then(|()| tags::add(state, arn, set)),
+            Some("ec2") if home => ec2::change_tags(state, arn, set, removed),
+            Some("iam") if is_asked_for_iam(state, call) => {
+                iam::change_tags(state, arn, set.into_iter().collect(), removed)
+            }
+            _ => Err(invalid(format!("the sandbox has no resource {arn} with tags in {}", call.region))),
         };
         if let Err(error) = result {
             let code = if error.status < 500 { "InvalidParameterException" } else { "InternalServiceException" };
+            let status = if error.status < 500 { 400 } else { 500 };
             failed.insert(
                 arn.to_owned(),
-                json!({"StatusCode": error.status, "ErrorCode": code, "ErrorMessage": error.message}),
+                json!({"StatusCode": status, "ErrorCode": code, "ErrorMessage": error.message}),
             );
         }
     }
@@ -161,31 +194,32 @@ fn tag_resources(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     if given.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
         return Err(invalid("Tag keys can not start with aws:."));
     }
-    let more: Tags = given.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").to_owned())).collect();
-    each(state, call, |state, arn| tags::add(state, arn, more.clone()))
+    let set: Tags = given.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").to_owned())).collect();
+    change_each(state, call, &set, &[])
 }
 
 fn untag_resources(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let keys = call.texts("TagKeys");
-    each(state, call, |state, arn| {
-        let tags = tags::of(state, arn)?;
-        tags.retain(|key, _| !keys.contains(&key.as_str()));
-        Ok(())
-    })
+    if keys.is_empty() || keys.len() > 50 {
+        return Err(invalid("TagKeys must have between 1 and 50 keys."));
+    }
+    change_each(state, call, &Tags::new(), &keys)
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
-    use super::super::wire::Service;
     use super::super::world::World;
     use super::super::{ecs, operation};
     use super::*;
 
     fn perform(state: &mut State, service: Service, name: &str, input: Value) -> Value {
-        let call =
-            Call { service, operation: name.into(), input, region: "us-west-2".into(), now: Timestamp::UNIX_EPOCH };
+        perform_in("us-west-2", state, service, name, input)
+    }
+
+    fn perform_in(region: &str, state: &mut State, service: Service, name: &str, input: Value) -> Value {
+        let call = Call { service, operation: name.into(), input, region: region.into(), now: Timestamp::UNIX_EPOCH };
         operation(&call).unwrap()(state, &call).unwrap()
     }
 
@@ -242,8 +276,33 @@ mod tests {
             json!({"ResourceARNList": [arn, "arn:aws:ecs:us-west-2:123456789012:cluster/b"], "Tags": {"k": "v"}});
         let answer = perform(&mut state, Service::Tagging, "TagResources", input);
         assert_eq!(answer["FailedResourcesMap"].as_object().unwrap().len(), 1);
-        assert_eq!(tagged(&state).len(), 1);
+        let found = |state: &mut State| {
+            perform(state, Service::Tagging, "GetResources", json!({}))["ResourceTagMappingList"].clone()
+        };
+        assert_eq!(found(&mut state).as_array().unwrap().len(), 1);
         perform(&mut state, Service::Tagging, "UntagResources", json!({"ResourceARNList": [arn], "TagKeys": ["k"]}));
-        assert_eq!(tagged(&state), []);
+        assert_eq!(found(&mut state), json!([]));
+    }
+
+    #[test]
+    fn iam_is_in_one_region() {
+        let mut state = State::new(World::default());
+        let tags = json!([{"Key": "a", "Value": "1"}]);
+        let made = json!({"InstanceProfileName": "node", "Tags": tags});
+        perform(&mut state, Service::Iam, "CreateInstanceProfile", made);
+        let arn = "arn:aws:iam::123456789012:instance-profile/node";
+        let mut ask =
+            |region: &str, name: &str, input: Value| perform_in(region, &mut state, Service::Tagging, name, input);
+        let listed = |answer: Value| answer["ResourceTagMappingList"].clone();
+        assert_eq!(listed(ask("us-west-2", "GetResources", json!({}))), json!([]));
+        let filter = json!({"ResourceTypeFilters": ["iam:instance-profile"]});
+        assert_eq!(
+            listed(ask("us-east-1", "GetResources", filter)),
+            json!([{"ResourceARN": arn, "Tags": [{"Key": "a", "Value": "1"}]}])
+        );
+        let change = json!({"ResourceARNList": [arn], "Tags": {"b": "2"}});
+        assert!(ask("us-west-2", "TagResources", change.clone())["FailedResourcesMap"].get(arn).is_some());
+        assert_eq!(ask("us-east-1", "TagResources", change)["FailedResourcesMap"], json!({}));
+        assert_eq!(ask("us-east-1", "GetTagKeys", json!({}))["TagKeys"], json!(["a", "b"]));
     }
 }

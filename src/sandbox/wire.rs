@@ -29,6 +29,8 @@ enum Format {
 }
 
 impl Service {
+    pub(super) const ALL: [Self; 6] = [Self::Ec2, Self::Ecs, Self::Iam, Self::Ssm, Self::Sts, Self::Tagging];
+
     /// By the name that requests are signed for.
     fn by_signing_name(name: &str) -> Option<Self> {
         Some(match name {

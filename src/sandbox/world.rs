@@ -74,8 +74,32 @@ impl World {
         let short = short_region(region);
         let zone =
             |letter: &str, number: u32| Zone { name: format!("{region}{letter}"), id: format!("{short}-az{number}") };
-        let recommended = |family: &str| format!("/aws/service/ecs/optimized-ami/{family}/recommended/image_id");
         let agent = Some("1.102.0");
+        let images = vec![
+            image("ami-0a1ec5f00d2023001", "al2023-ami-ecs-hvm-2023.0.20261101-kernel-6.1-x86_64", "x86_64", agent),
+            image("ami-0a1ec5f00d2023002", "al2023-ami-ecs-hvm-2023.0.20261101-kernel-6.1-arm64", "arm64", agent),
+            image("ami-0a1ec5f00d0002001", "amzn2-ami-ecs-hvm-2.0.20261101-x86_64-ebs", "x86_64", agent),
+            image("ami-0b0a7f00d0000001a", "al2023-ami-2023.9.20261101.0-kernel-6.1-x86_64", "x86_64", None),
+        ];
+        // Each family has the id of its image, and the same with more about it as an object.
+        let families = [
+            ("amazon-linux-2023", "Amazon Linux 2023", &images[0]),
+            ("amazon-linux-2023/arm64", "Amazon Linux 2023", &images[1]),
+            ("amazon-linux-2", "Amazon Linux 2", &images[2]),
+        ];
+        let mut parameters = BTreeMap::from([(
+            "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64".into(),
+            images[3].id.clone(),
+        )]);
+        for (family, system, image) in families {
+            let name = format!("/aws/service/ecs/optimized-ami/{family}/recommended");
+            let whole = serde_json::json!({
+                "schema_version": 1, "image_name": image.name, "image_id": image.id, "os": system,
+                "ecs_runtime_version": "Docker version 25.0.13", "ecs_agent_version": image.ecs_agent,
+            });
+            parameters.insert(format!("{name}/image_id"), image.id.clone());
+            parameters.insert(name, whole.to_string());
+        }
         let partition = crate::aws::partition(region);
         Self {
             account: account.into(),
@@ -88,21 +112,8 @@ impl World {
                 availability_zone_id: format!("{short}-az1"),
                 slots: BTreeMap::from([("c5.large".into(), 4), ("m5.xlarge".into(), 2)]),
             }],
-            images: vec![
-                image("ami-0a1ec5f00d2023001", "al2023-ami-ecs-hvm-2023.0.20261101-kernel-6.1-x86_64", "x86_64", agent),
-                image("ami-0a1ec5f00d2023002", "al2023-ami-ecs-hvm-2023.0.20261101-kernel-6.1-arm64", "arm64", agent),
-                image("ami-0a1ec5f00d0002001", "amzn2-ami-ecs-hvm-2.0.20261101-x86_64-ebs", "x86_64", agent),
-                image("ami-0b0a7f00d0000001a", "al2023-ami-2023.9.20261101.0-kernel-6.1-x86_64", "x86_64", None),
-            ],
-            parameters: BTreeMap::from([
-                (recommended("amazon-linux-2023"), "ami-0a1ec5f00d2023001".into()),
-                (recommended("amazon-linux-2023/arm64"), "ami-0a1ec5f00d2023002".into()),
-                (recommended("amazon-linux-2"), "ami-0a1ec5f00d0002001".into()),
-                (
-                    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64".into(),
-                    "ami-0b0a7f00d0000001a".into(),
-                ),
-            ]),
+            images,
+            parameters,
         }
     }
 

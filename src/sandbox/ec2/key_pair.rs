@@ -1,19 +1,21 @@
-//! Key pairs that were imported.
+//! Key pairs, imported or made here.
 
 use aws_smithy_types::base64;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::input::{bad_value, missing_parameter, required};
+use super::input::{bad_value, missing_parameter, required, word};
 use super::kinds::KEY_PAIR;
 use super::listing::{Filter, filtered, pick};
-use super::{Entry, md5, tags, timestamp};
+use super::rsa::Key;
+use super::{Entry, md5, sha1, tags, timestamp};
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
 
 pub(super) const OPERATIONS: &[Entry] = &[
     ("ImportKeyPair", "KeyName! PublicKeyMaterial! TAGS", import),
+    ("CreateKeyPair", "KeyName! KeyType KeyFormat TAGS", create),
     ("DescribeKeyPairs", "KeyName KeyPairId IncludePublicKey FILTERS", describe),
     ("DeleteKeyPair", "KeyName KeyPairId", delete),
 ];
@@ -38,7 +40,8 @@ fn bad_key() -> AwsError {
     AwsError::invalid("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
 }
 
-fn import(state: &mut State, call: &Call) -> Result<Value, AwsError> {
+/// The name of a new pair, which no other has.
+fn new_name<'a>(state: &State, call: &'a Call) -> Result<&'a str, AwsError> {
     let name = required(call, "KeyName")?;
     if name.len() > 255 || !name.is_ascii() || name.trim() != name {
         return Err(bad_value(format!("Value ({name}) for parameter KeyName is invalid.")));
@@ -47,9 +50,53 @@ fn import(state: &mut State, call: &Call) -> Result<Value, AwsError> {
         let message = format!("The keypair '{name}' already exists.");
         return Err(AwsError::invalid("InvalidKeyPair.Duplicate", message));
     }
+    Ok(name)
+}
+
+fn import(state: &mut State, call: &Call) -> Result<Value, AwsError> {
+    let name = new_name(state, call)?;
     let material = base64::decode(required(call, "PublicKeyMaterial")?).map_err(|_| bad_key())?;
     let public_key = String::from_utf8(material).map_err(|_| bad_key())?.trim().to_owned();
     let (key_type, fingerprint) = fingerprint(&public_key).ok_or_else(bad_key)?;
+    keep(state, call, name, key_type, fingerprint, public_key)
+}
+
+/// Makes an RSA key. The caller gets the private half, and nobody after that.
+fn create(state: &mut State, call: &Call) -> Result<Value, AwsError> {
+    let name = new_name(state, call)?;
+    let kind = word(&call.input, "KeyType", &["rsa", "ed25519"])?;
+    let format = word(&call.input, "KeyFormat", &["pem", "ppk"])?;
+    if kind.is_some_and(|kind| kind != "rsa") || format.is_some_and(|format| format != "pem") {
+        return Err(AwsError::invalid("UnsupportedOperation", "the sandbox makes keys of the type rsa in PEM only"));
+    }
+    // Like ids, the keys are the same for the same calls.
+    let seed = u64::from_str_radix(&state.hex(16), 16).unwrap_or_default();
+    let mut random = fastrand::Rng::with_seed(seed);
+    let key = Key::new(|| random.u64(..));
+    let fields = [b"ssh-rsa".to_vec(), key.exponent.clone(), key.modulus.clone()];
+    let blob: Vec<u8> =
+        fields.iter().flat_map(|field| [&(field.len() as u32).to_be_bytes(), field.as_slice()].concat()).collect();
+    let digits: Vec<String> = sha1::digest(&key.pkcs8()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let public_key = format!("ssh-rsa {} {name}", base64::encode(blob));
+    let mut answer = keep(state, call, name, "rsa", digits.join(":"), public_key)?;
+    let mut material = "-----BEGIN RSA PRIVATE KEY-----\n".to_owned();
+    for line in base64::encode(&key.private_key).as_bytes().chunks(64) {
+        material.push_str(&String::from_utf8_lossy(line));
+        material.push('\n');
+    }
+    material.push_str("-----END RSA PRIVATE KEY-----");
+    answer["keyMaterial"] = material.into();
+    Ok(answer)
+}
+
+fn keep(
+    state: &mut State,
+    call: &Call,
+    name: &str,
+    key_type: &str,
+    fingerprint: String,
+    public_key: String,
+) -> Result<Value, AwsError> {
     let tags = tags::specified(call, &KEY_PAIR)?;
     let pair = KeyPair {
         key_pair_id: state.id("key"),
@@ -100,7 +147,7 @@ fn fingerprint(public_key: &str) -> Option<(&'static str, String)> {
 }
 
 /// One DER value.
-fn der(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn der(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
     let content = parts.concat();
     let mut out = vec![tag];
     if content.len() < 128 {
@@ -172,6 +219,23 @@ mod tests {
         assert_eq!(fingerprint(ED25519), Some(("ed25519", "iKMiEtM5Ly+CA0xggSs/xKU56SsT60TpfFnpKUr+9X4=".to_owned())));
         assert_eq!(fingerprint(RSA), Some(("rsa", "6d:10:f0:a5:70:d1:7b:1f:e5:9f:d4:7e:c4:a4:2d:3e".to_owned())));
         assert_eq!(fingerprint("ssh-rsa AAAA"), None);
+    }
+
+    #[test]
+    fn a_key_that_is_made_is_a_whole_pair() {
+        let mut account = Account::new();
+        let made = account.ok("CreateKeyPair", json!({"KeyName": "ops"}));
+        let material = made["keyMaterial"].as_str().unwrap();
+        assert!(material.starts_with("-----BEGIN RSA PRIVATE KEY-----\nMII"), "{material}");
+        assert!(material.lines().all(|line| line.len() <= 64));
+        let seen = account.ok("DescribeKeyPairs", json!({"KeyName": ["ops"], "IncludePublicKey": "true"}));
+        let seen = &seen["keySet"][0];
+        assert_eq!((&seen["keyFingerprint"], &seen["keyType"]), (&made["keyFingerprint"], &json!("rsa")));
+        assert_eq!(made["keyFingerprint"].as_str().unwrap().len(), 59);
+        assert_eq!(fingerprint(seen["publicKey"].as_str().unwrap()).unwrap().0, "rsa");
+        assert_eq!(account.error("CreateKeyPair", json!({"KeyName": "ops"})).code, "InvalidKeyPair.Duplicate");
+        let other = json!({"KeyName": "other", "KeyType": "ed25519"});
+        assert_eq!(account.error("CreateKeyPair", other).code, "UnsupportedOperation");
     }
 
     #[test]

@@ -61,6 +61,11 @@ pub(super) const NETWORK_INTERFACE: Kind = kind(
 pub(super) const VOLUME: Kind = kind("volume", "vol-", "volume", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed");
 pub(super) const IMAGE: Kind = kind("image", "ami-", "image id", "InvalidAMIID.NotFound", "InvalidAMIID.Malformed");
 
+pub(super) const NETWORK_ACL: Kind =
+    kind("network-acl", "acl-", "networkAcl ID", "InvalidNetworkAclID.NotFound", "InvalidNetworkAclId.Malformed");
+pub(super) const DHCP_OPTIONS: Kind =
+    kind("dhcp-options", "dopt-", "dhcpOption ID", "InvalidDhcpOptionID.NotFound", "InvalidDhcpOptionId.Malformed");
+
 /// What can be tagged.
 pub(super) const TAGGABLE: &[&Kind] = &[
     &VPC,

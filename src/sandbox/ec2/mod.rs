@@ -3,6 +3,8 @@
 //! Each module holds one kind of resource: its record, its operations and their tests. What all share is in
 //! [`input`] (reading requests), [`kinds`] (ids), [`listing`] (Describe) and [`tags`].
 
+pub(super) mod borrowed;
+mod defaults;
 mod gateway;
 pub(super) mod hosts;
 mod image;
@@ -16,8 +18,10 @@ mod md5;
 mod network_interface;
 mod route;
 mod route_table;
+mod rsa;
 mod security_group;
 mod security_group_rule;
+mod sha1;
 mod subnet;
 mod tags;
 #[cfg(test)]
@@ -42,7 +46,7 @@ use self::security_group::SecurityGroup;
 use self::security_group_rule::Rule;
 use self::subnet::Subnet;
 use self::tags::Tags;
-pub(in crate::sandbox) use self::tags::tagged;
+pub(in crate::sandbox) use self::tags::{change as change_tags, tagged};
 use self::token::Tokens;
 use self::volume::Volume;
 use self::vpc::Vpc;
@@ -77,6 +81,7 @@ type Entry = (&'static str, &'static str, Operation);
 
 const GROUPS: &[&[Entry]] = &[
     vpc::OPERATIONS,
+    defaults::OPERATIONS,
     zone::OPERATIONS,
     subnet::OPERATIONS,
     gateway::OPERATIONS,
@@ -89,6 +94,7 @@ const GROUPS: &[&[Entry]] = &[
     instance_type::OPERATIONS,
     instance::RUN_OPERATIONS,
     instance::OPERATIONS,
+    instance::STATUS_OPERATIONS,
     instance::LIFECYCLE_OPERATIONS,
     instance::PROFILE_OPERATIONS,
     instance::OPTION_OPERATIONS,

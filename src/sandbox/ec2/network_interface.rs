@@ -1,4 +1,4 @@
-//! Network interfaces: the one that each instance has.
+//! Network interfaces: the one that each instance has, and those that ECS made for tasks ([`super::borrowed`]).
 
 use std::net::Ipv4Addr;
 
@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::borrowed::Borrower;
 use super::input::required;
 use super::kinds::NETWORK_INTERFACE;
 use super::listing::{Filter, Listing, PAGES, ids_or_pages};
@@ -40,12 +41,19 @@ pub(super) struct NetworkInterface {
     pub(super) description: String,
     pub(super) delete_on_termination: bool,
     pub(super) source_dest_check: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) borrower: Option<Borrower>,
 }
 
 impl NetworkInterface {
     pub(super) fn wire_groups(&self, ec2: &Ec2) -> Value {
         let name = |id: &String| ec2.security_groups.get(id).map(|group| &group.name);
         self.groups.iter().map(|id| json!({"groupId": id, "groupName": name(id)})).collect()
+    }
+
+    /// Whether it is attached to something: its instance or what it was made for.
+    fn is_attached(&self) -> bool {
+        self.borrower.is_some() || !self.instance_id.is_empty()
     }
 
     /// The public name; empty without a public address or where the VPC gives no names.
@@ -64,14 +72,18 @@ impl NetworkInterface {
             |address| json!({"publicIp": address, "publicDnsName": self.public_name(state), "ipOwnerId": "amazon"}),
         );
         let private_name = private_name(state, &self.private_ip);
-        let attachment = (!self.instance_id.is_empty()).then(|| {
+        let attachment = self.is_attached().then(|| {
+            let instance_id = match &self.borrower {
+                Some(borrower) => borrower.instance_id.as_ref(),
+                None => Some(&self.instance_id),
+            };
             json!({
                 "attachmentId": self.attachment_id,
-                "instanceId": self.instance_id,
-                "instanceOwnerId": state.world.account,
+                "instanceId": instance_id,
+                "instanceOwnerId": instance_id.map(|_| &state.world.account),
                 "attachTime": timestamp(self.attached),
                 "deleteOnTermination": self.delete_on_termination,
-                "deviceIndex": 0,
+                "deviceIndex": u8::from(self.borrower.is_some()),
                 "networkCardIndex": 0,
                 "status": "attached",
             })
@@ -81,7 +93,7 @@ impl NetworkInterface {
             "interfaceType": "interface",
             "status": if attachment.is_some() { "in-use" } else { "available" },
             "ownerId": state.world.account,
-            "requesterManaged": false,
+            "requesterManaged": self.borrower.is_some(),
             "description": self.description,
             "vpcId": self.vpc_id,
             "subnetId": self.subnet_id,
@@ -121,6 +133,13 @@ impl NetworkInterface {
         }
         wire
     }
+}
+
+/// An address of the hardware that no other interface has.
+pub(super) fn hardware_address(state: &mut State) -> String {
+    let digits = state.hex(10);
+    let pairs: Vec<&str> = (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]).collect();
+    format!("02:{}", pairs.join(":"))
 }
 
 /// The name inside the VPC that an address has.
@@ -196,7 +215,7 @@ fn describe(state: &mut State, call: &Call) -> Result<Value, AwsError> {
 fn delete(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let id = required(call, "NetworkInterfaceId")?;
     let ec2 = &mut state.ec2;
-    if !NETWORK_INTERFACE.find(&ec2.network_interfaces, id)?.instance_id.is_empty() {
+    if NETWORK_INTERFACE.find(&ec2.network_interfaces, id)?.is_attached() {
         let message = format!("Network interface '{id}' is currently in use.");
         return Err(AwsError::invalid("InvalidNetworkInterface.InUse", message));
     }

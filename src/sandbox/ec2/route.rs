@@ -132,7 +132,8 @@ fn target(state: &State, call: &Call, vpc_id: &str) -> Result<(String, String), 
             }
         }
         _ if !well_formed(id, prefix) => {
-            let message = format!("The {member} '{id}' does not exist");
+            let noun = member.trim_end_matches("Id");
+            let message = format!("The {noun} ID '{id}' does not exist");
             return Err(AwsError::invalid(&format!("{code}.NotFound"), message));
         }
         _ => {}

@@ -191,6 +191,24 @@ fn describe(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     Ok(answer)
 }
 
+/// Sets and removes tags by the ARN of a resource, for the tagging API.
+pub(in crate::sandbox) fn change(state: &mut State, arn: &str, set: Tags, removed: &[&str]) -> Result<(), AwsError> {
+    let id = arn.rsplit('/').next().unwrap_or(arn);
+    let kind = kind_of(id)?;
+    if !state.ec2.has(id) || state.arn("ec2", &format!("{}/{id}", kind.resource_type)) != arn {
+        return Err(kind.missing(&[id]));
+    }
+    let mut tags = state.ec2.tags.get(id).cloned().unwrap_or_default();
+    tags.retain(|key, _| !removed.contains(&key.as_str()));
+    tags.extend(set);
+    if tags.len() > 50 {
+        return Err(limit());
+    }
+    state.ec2.tags.insert(id.to_owned(), tags);
+    state.ec2.tags.retain(|_, tags| !tags.is_empty());
+    Ok(())
+}
+
 /// Every resource that has tags, by ARN, for the tagging API.
 pub(in crate::sandbox) fn tagged(state: &State) -> Vec<(String, BTreeMap<String, String>)> {
     let rows = state.ec2.tags.iter().filter_map(|(id, tags)| {

@@ -55,7 +55,8 @@ pub(super) fn cluster_name(state: &State, reference: Option<&str>) -> Result<Str
 /// The active cluster that the input's `cluster` names.
 pub(super) fn active<'a>(state: &'a mut State, input: &Input) -> Result<&'a mut Cluster, AwsError> {
     let name = cluster_name(state, input.text("cluster"))?;
-    state.ecs.clusters.get_mut(&name).filter(|cluster| cluster.status == "ACTIVE").ok_or_else(errors::cluster_not_found)
+    let cluster = state.ecs.clusters.get_mut(&name).ok_or_else(errors::cluster_not_found)?;
+    if cluster.status == "ACTIVE" { Ok(cluster) } else { Err(errors::cluster_inactive()) }
 }
 
 pub(super) fn create(state: &mut State, call: &Call) -> Result<Value, AwsError> {

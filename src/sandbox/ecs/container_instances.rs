@@ -236,8 +236,11 @@ pub(super) fn describe(state: &mut State, call: &Call) -> Result<Value, AwsError
     let prefix = state.arn("ecs", "container-instance/");
     let cluster = active(state, &input)?;
     let wanted = input.texts("containerInstances");
-    if wanted.is_empty() || wanted.len() > 100 {
-        return Err(errors::invalid("Container instances must have between 1 and 100 elements."));
+    if wanted.is_empty() {
+        return Err(errors::invalid("Container instance cannot be empty."));
+    }
+    if wanted.len() > 100 {
+        return Err(errors::too_many("instanceIds", 100));
     }
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for reference in wanted {
@@ -283,11 +286,14 @@ pub(super) fn update_state(state: &mut State, call: &Call) -> Result<Value, AwsE
     let cluster = active(state, &input)?;
     let status = input.text("status").unwrap_or("");
     if !["ACTIVE", "DRAINING"].contains(&status) {
-        return Err(errors::invalid("Container instance status should be one of [ACTIVE,DRAINING]."));
+        return Err(errors::invalid("Container instances status should be one of [ACTIVE,DRAINING]"));
     }
     let wanted = input.texts("containerInstances");
-    if wanted.is_empty() || wanted.len() > 10 {
-        return Err(errors::invalid("Container instances must have between 1 and 10 elements."));
+    if wanted.is_empty() {
+        return Err(errors::invalid("Container instance cannot be empty."));
+    }
+    if wanted.len() > 10 {
+        return Err(errors::too_many("instanceIds", 10));
     }
     let (mut changed, mut failures) = (Vec::new(), Vec::new());
     for reference in wanted {
@@ -314,9 +320,8 @@ pub(super) fn deregister(state: &mut State, call: &Call) -> Result<Value, AwsErr
     let cluster = active(state, &input)?;
     let reference = input.text("containerInstance").unwrap_or("");
     let found = cluster.find_instance(reference).filter(|instance| instance.status != "INACTIVE");
-    let (id, ec2_id) = found
-        .map(|instance| (instance.id.clone(), instance.ec2_id.clone()))
-        .ok_or_else(|| errors::invalid("Referenced container instance not found."))?;
+    let (id, ec2_id) =
+        found.map(|instance| (instance.id.clone(), instance.ec2_id.clone())).ok_or_else(|| unknown(reference))?;
     if cluster.tasks_on(&id).next().is_some() && !input.flag("force").unwrap_or(false) {
         return Err(errors::invalid("Found running tasks on the instance."));
     }
@@ -350,13 +355,18 @@ impl Cluster {
     }
 }
 
+fn unknown(reference: &str) -> AwsError {
+    let id = reference.rsplit('/').next().unwrap_or(reference);
+    errors::invalid(format!("Referenced container instance {id} not found."))
+}
+
 pub(super) fn update_agent(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let input = Input::read(call)?;
     let newest = state.world.images.iter().filter_map(|image| image.ecs_agent.clone()).max();
     let cluster = active(state, &input)?;
     let id = input.text("containerInstance").unwrap_or("").rsplit('/').next().unwrap_or("").to_owned();
     let Some(instance) = cluster.instances.get_mut(&id).filter(|instance| instance.status != "INACTIVE") else {
-        return Err(errors::invalid("Referenced container instance not found."));
+        return Err(unknown(&id));
     };
     if instance.is_external() {
         return Err(errors::invalid("UpdateContainerAgent is not supported for external instances."));

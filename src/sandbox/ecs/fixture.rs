@@ -78,9 +78,20 @@ impl Fixture {
 
     /// A call of another service, with the time that all of AWS shares.
     pub(super) fn other(&mut self, service: Service, operation: &str, input: Value) -> Value {
+        self.try_other(service, operation, input).unwrap()
+    }
+
+    pub(super) fn try_other(&mut self, service: Service, operation: &str, input: Value) -> Result<Value, AwsError> {
         let call = Call { service, now: self.now, ..call(operation, input) };
         self.state.advance(self.now);
-        crate::sandbox::operation(&call).unwrap()(&mut self.state, &call).unwrap()
+        crate::sandbox::operation(&call).unwrap()(&mut self.state, &call)
+    }
+
+    /// A subnet of a new VPC, by its id.
+    pub(super) fn subnet(&mut self) -> Value {
+        let vpc = self.other(Service::Ec2, "CreateVpc", json!({"CidrBlock": "10.0.0.0/16"}))["vpc"]["vpcId"].clone();
+        let input = json!({"VpcId": vpc, "CidrBlock": "10.0.1.0/24"});
+        self.other(Service::Ec2, "CreateSubnet", input)["subnet"]["subnetId"].clone()
     }
 
     #[track_caller]

@@ -29,6 +29,7 @@ mod shapes;
 pub(super) mod tags;
 mod task_definitions;
 mod task_life;
+mod task_network;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,6 +176,12 @@ fn step(state: &mut State, now: Timestamp) -> bool {
                 && service.retry_at.is_some_and(|at| at <= now)
             {
                 service.retry_at = None;
+                moved = true;
+            }
+        }
+        for task in cluster.tasks.values_mut().filter(|task| task.stopped_at.is_some()) {
+            if let Some(interface) = task.interface.take() {
+                super::ec2::borrowed::give_back(state, &interface);
                 moved = true;
             }
         }

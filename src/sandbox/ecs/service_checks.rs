@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::clusters::{Cluster, strategy};
-use super::errors::{client, invalid, unsupported};
+use super::errors::{client, invalid, too_many, unsupported};
 use super::query::Expression;
 use super::shapes::items;
 use super::task_definitions::Definition;
@@ -29,11 +29,14 @@ pub(super) fn network(definition: &Definition, given: Option<&Value>) -> Result<
         return Err(invalid("Network Configuration is not valid for the given networkMode of this task definition."));
     }
     let count = items(awsvpc.get("subnets")).len();
-    if count == 0 || count > 16 {
-        return Err(invalid("subnets can not be empty and can have 16 elements at most."));
+    if count == 0 {
+        return Err(invalid("subnets can not be empty."));
+    }
+    if count > 16 {
+        return Err(too_many("subnets", 16));
     }
     if items(awsvpc.get("securityGroups")).len() > 5 {
-        return Err(invalid("securityGroups can have 5 elements at most."));
+        return Err(too_many("securityGroups", 5));
     }
     Ok(())
 }

@@ -102,7 +102,10 @@ pub(super) fn update(state: &mut State, call: &Call) -> Result<Value, AwsError> 
     };
     let desired = input.whole("desiredCount");
     if let Some(definition) = &definition {
-        check(&spec, definition, desired)?;
+        check(&spec, definition, desired).map_err(|mut error| {
+            error.message = error.message.replace("couldn't be created", "couldn't be updated");
+            error
+        })?;
         settle(state, &mut spec, definition, namespace.as_deref())?;
     }
     let changed = |member: &&&str| differs(&before, &spec, member);

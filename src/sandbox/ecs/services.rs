@@ -188,6 +188,7 @@ pub(super) fn settle(
         }
         spec.insert("networkConfiguration".into(), json!({"awsvpcConfiguration": kept}));
     }
+    super::task_network::check(state, spec.get("networkConfiguration"))?;
     let given = placement_strategy(items(spec.get("placementStrategy")))?;
     spec.insert("placementStrategy".into(), given);
     let linked = definition.is_awsvpc()
@@ -343,7 +344,7 @@ pub(super) fn describe(state: &mut State, call: &Call) -> Result<Value, AwsError
         return Err(errors::invalid("Services cannot be empty."));
     }
     if wanted.len() > 10 {
-        return Err(errors::invalid("You cannot describe more than 10 services at a time."));
+        return Err(errors::too_many("service names", 10));
     }
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for reference in wanted {
@@ -427,9 +428,10 @@ mod tests {
         assert_eq!(made["deploymentConfiguration"]["maximumPercent"], 200);
         assert_eq!(made["deployments"][0]["rolloutState"], "IN_PROGRESS");
         assert!(made.get("platformVersion").is_none() && made.get("roleArn").is_none());
-        let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"]}});
+        let mut aws = edge();
+        let network = json!({"awsvpcConfiguration": {"subnets": [aws.subnet()]}});
         let fargate = json!({"taskDefinition": "vpc", "launchType": "FARGATE", "networkConfiguration": network});
-        let made = edge().ok("CreateService", input(fargate))["service"].clone();
+        let made = aws.ok("CreateService", input(fargate))["service"].clone();
         assert_eq!(made["platformVersion"], "LATEST");
         assert_eq!(made["deployments"][0]["platformVersion"], "1.4.0");
         assert_eq!(made["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"], "DISABLED");

@@ -96,6 +96,10 @@ pub(super) fn usable(state: &State, reference: &str) -> Result<Definition, AwsEr
 
 pub(super) fn register(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let mut input = Input::read(call)?;
+    // Every other call takes an empty list for none.
+    if call.input["tags"] == json!([]) {
+        return Err(errors::client("Tags can not be empty."));
+    }
     let tags = tags::read(input.list("tags"))?;
     input.0.shift_remove("tags");
     definition_checks::check(&mut input)?;

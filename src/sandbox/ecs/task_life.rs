@@ -12,6 +12,7 @@ use super::outcomes::{Outcome, outcome};
 use super::shapes::items;
 use super::tags::{self, Tags};
 use super::task_definitions::Definition;
+use super::task_network::{self, Attached};
 use crate::sandbox::state::State;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,6 +58,9 @@ pub(in crate::sandbox) struct Task {
     cpu: Option<String>,
     memory: Option<String>,
     attachments: Value,
+    /// The network interface that was made for it, as long as it has it.
+    #[serde(default)]
+    pub(super) interface: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -181,17 +185,10 @@ pub(super) fn launch(state: &mut State, cluster: &mut Cluster, launch: Launch<'_
             bindings,
         });
     }
-    let attachments = if definition.is_awsvpc() {
-        let subnet =
-            launch.network.map(|network| network["awsvpcConfiguration"]["subnets"][0].clone()).unwrap_or_default();
-        json!([{
-            "id": state.hex(32),
-            "type": "ElasticNetworkInterface",
-            "status": "PRECREATED",
-            "details": [{"name": "subnetId", "value": subnet}],
-        }])
+    let Attached { attachments, interface, zone } = if definition.is_awsvpc() {
+        task_network::attach(state, launch.network, instance, now)
     } else {
-        json!([])
+        Attached { attachments: json!([]), interface: None, zone: None }
     };
     let provisioned = definition.is_awsvpc() || launch.launch_type == "FARGATE";
     let size = |member: &str| {
@@ -210,7 +207,9 @@ pub(super) fn launch(state: &mut State, cluster: &mut Cluster, launch: Launch<'_
         capacity_provider: launch.capacity_provider,
         platform_version: launch.platform_version,
         instance_arn: instance.map(|instance| instance.arn.clone()),
-        zone: instance.and_then(|instance| instance.attributes.get("ecs.availability-zone").cloned().flatten()),
+        zone: instance
+            .and_then(|instance| instance.attributes.get("ecs.availability-zone").cloned().flatten())
+            .or(zone),
         instance: launch.instance,
         last_status: if provisioned { "PROVISIONING" } else { "PENDING" }.into(),
         desired_status: "RUNNING".into(),
@@ -236,6 +235,7 @@ pub(super) fn launch(state: &mut State, cluster: &mut Cluster, launch: Launch<'_
         cpu,
         memory,
         attachments,
+        interface,
         id: id.clone(),
     };
     cluster.tasks.insert(id.clone(), task);
@@ -379,7 +379,7 @@ impl Task {
         let containers: Vec<Value> =
             self.containers.iter().map(|container| self.show_container(container, health)).collect();
         let mut shown = json!({
-            "attachments": self.attachments,
+            "attachments": task_network::shown(&self.attachments),
             "attributes": [],
             "clusterArn": self.cluster_arn,
             "containers": containers,
@@ -438,7 +438,7 @@ impl Task {
             "name": container.name,
             "image": container.image,
             "lastStatus": container.status,
-            "networkInterfaces": [],
+            "networkInterfaces": task_network::interfaces(&self.attachments),
             "networkBindings": if container.status == "RUNNING" { json!(container.bindings) } else { json!([]) },
             "healthStatus": health,
             "cpu": container.cpu.to_string(),

@@ -10,7 +10,7 @@ use super::tags::{self, Tags};
 use super::task_definitions::{Definition, find};
 pub(in crate::sandbox) use super::task_life::Task;
 use super::task_life::{Launch, Needs, launch};
-use super::{errors, service_checks};
+use super::{errors, service_checks, task_network};
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
 
@@ -49,6 +49,7 @@ fn order(state: &mut State, input: &Input, now: jiff::Timestamp) -> Result<Order
         }
     }
     service_checks::network(&definition, input.get("networkConfiguration"))?;
+    task_network::check(state, input.get("networkConfiguration"))?;
     let mut all = Tags::new();
     match input.text("propagateTags") {
         Some("SERVICE") => {
@@ -225,8 +226,11 @@ pub(super) fn start_task(state: &mut State, call: &Call) -> Result<Value, AwsErr
     let input = Input::read(call)?;
     let order = order(state, &input, call.now)?;
     let wanted = input.texts("containerInstances");
-    if wanted.is_empty() || wanted.len() > 10 {
-        return Err(errors::invalid("Container instances must have between 1 and 10 elements."));
+    if wanted.is_empty() {
+        return Err(errors::invalid("Container instances cannot be empty."));
+    }
+    if wanted.len() > 10 {
+        return Err(errors::too_many("instanceIds", 10));
     }
     let prefix = state.arn("ecs", &format!("container-instance/{}/", order.cluster));
     let mut cluster = std::mem::take(active(state, &input)?);
@@ -278,8 +282,11 @@ pub(super) fn describe(state: &mut State, call: &Call) -> Result<Value, AwsError
     let prefix = state.arn("ecs", &format!("task/{name}/"));
     let cluster = active(state, &input)?;
     let wanted = input.texts("tasks");
-    if wanted.is_empty() || wanted.len() > 100 {
-        return Err(errors::invalid("Tasks must have between 1 and 100 elements."));
+    if wanted.is_empty() {
+        return Err(errors::invalid("Tasks cannot be empty."));
+    }
+    if wanted.len() > 100 {
+        return Err(errors::too_many("taskIds", 100));
     }
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for reference in wanted {

@@ -81,7 +81,7 @@ fn policy_details(iam: &Iam, policy: &Policy) -> Value {
 fn entry_details(iam: &Iam, entry: &catalogue::Entry, partition: &str) -> Value {
     let mut output = managed::aws_brief(iam, entry, partition);
     output["PolicyVersionList"] = json!([{
-        "Document": entry.document.as_ref().map(|document| document::encode(&document.to_string())),
+        "Document": document::encode(&entry.document.to_string()),
         "VersionId": entry.version,
         "IsDefaultVersion": true,
         "CreateDate": date(entry.updated),

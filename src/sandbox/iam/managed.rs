@@ -144,11 +144,8 @@ pub(super) fn get_version(state: &mut State, call: &Call) -> Result<Value, AwsEr
         if asked != entry.version {
             return Err(no_version(arn, asked));
         }
-        let document = entry.document.as_ref().ok_or_else(|| {
-            AwsError::new(501, "NotImplemented", format!("the sandbox does not hold the document of {arn}"))
-        })?;
         return Ok(json!({"PolicyVersion": {
-            "Document": document::encode(&document.to_string()),
+            "Document": document::encode(&entry.document.to_string()),
             "VersionId": entry.version,
             "IsDefaultVersion": true,
             "CreateDate": date(entry.updated),

@@ -161,7 +161,7 @@ impl Iam {
     fn managed_document(&self, arn: &str) -> Option<Value> {
         match self.policy_by_arn(arn) {
             Some(policy) => serde_json::from_str(&policy.version(policy.default)?.document).ok(),
-            None => catalogue::find(arn)?.document.clone(),
+            None => Some(catalogue::find(arn)?.document.clone()),
         }
     }
 
@@ -237,6 +237,23 @@ pub(super) fn profile_allows(state: &State, profile_arn: &str, action: &str) -> 
         None => true,
     };
     granted && within_boundary
+}
+
+/// What the tagging API finds of IAM, by ARN: roles are not among it.
+pub(super) fn tagged(state: &State) -> Vec<(String, BTreeMap<String, String>)> {
+    let profiles = state.iam.profiles.values().map(|profile| (&profile.arn, &profile.tags));
+    let policies = state.iam.policies.values().map(|policy| (&policy.arn, &policy.tags));
+    profiles.chain(policies).map(|(arn, tags)| (arn.clone(), tags.iter().cloned().collect())).collect()
+}
+
+/// Sets and removes tags of what [`tagged`] finds.
+pub(super) fn change_tags(state: &mut State, arn: &str, set: Tags, removed: &[&str]) -> Result<(), AwsError> {
+    let profiles = state.iam.profiles.values_mut().map(|profile| (&profile.arn, &mut profile.tags));
+    let policies = state.iam.policies.values_mut().map(|policy| (&policy.arn, &mut policy.tags));
+    let found = profiles.chain(policies).find(|(held, _)| *held == arn);
+    let (_, tags) = found.ok_or_else(|| no_entity(format!("{arn} cannot be found.")))?;
+    tags.retain(|(key, _)| !removed.iter().any(|removed| removed.eq_ignore_ascii_case(key)));
+    input::merge_tags(tags, set)
 }
 
 /// Whether a role of this ARN exists.

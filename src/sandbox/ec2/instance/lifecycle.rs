@@ -15,6 +15,7 @@ use crate::sandbox::wire::{AwsError, Call};
 pub(in crate::sandbox::ec2) const OPERATIONS: &[Entry] = &[
     ("StartInstances", "InstanceId!", start),
     ("StopInstances", "InstanceId! Force SkipOsShutdown", stop),
+    ("RebootInstances", "InstanceId!", reboot),
     ("TerminateInstances", "InstanceId! Force SkipOsShutdown", terminate),
 ];
 
@@ -106,6 +107,14 @@ fn stop(state: &mut State, call: &Call) -> Result<Value, AwsError> {
         end(&mut state.ec2, id, Phase::Stopping, call.now, due);
     }
     Ok(changes(state, &before))
+}
+
+/// What runs keeps running as far as the API shows it.
+fn reboot(state: &mut State, call: &Call) -> Result<Value, AwsError> {
+    match named(state, call)?.iter().find(|instance| !instance.is_up()) {
+        Some(instance) => Err(wrong_state(&instance.instance_id, "rebooted")),
+        None => Ok(json!({"return": true})),
+    }
 }
 
 fn terminate(state: &mut State, call: &Call) -> Result<Value, AwsError> {

@@ -4,6 +4,7 @@ mod lifecycle;
 mod options;
 mod profile;
 mod run;
+mod status;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ pub(super) use self::lifecycle::{OPERATIONS as LIFECYCLE_OPERATIONS, advance};
 pub(super) use self::options::OPERATIONS as OPTION_OPERATIONS;
 pub(super) use self::profile::{OPERATIONS as PROFILE_OPERATIONS, ProfileAssociation};
 pub(super) use self::run::OPERATIONS as RUN_OPERATIONS;
+pub(super) use self::status::OPERATIONS as STATUS_OPERATIONS;
 use super::image::ROOT_DEVICE;
 use super::kinds::INSTANCE;
 use super::listing::{Filter, PAGES, filtered, ids_or_pages, page, pick};

@@ -11,7 +11,7 @@ use crate::sandbox::ec2::image;
 use crate::sandbox::ec2::input::{bad_value, combination, flag, number, required, text, word};
 use crate::sandbox::ec2::instance_type::{self, InstanceType};
 use crate::sandbox::ec2::kinds::{INSTANCE, NETWORK_INTERFACE, SECURITY_GROUP, SUBNET, VOLUME};
-use crate::sandbox::ec2::network_interface::NetworkInterface;
+use crate::sandbox::ec2::network_interface::{NetworkInterface, hardware_address};
 use crate::sandbox::ec2::security_group::no_default_vpc;
 use crate::sandbox::ec2::subnet::Subnet;
 use crate::sandbox::ec2::tags::{self, Tags};
@@ -379,8 +379,7 @@ fn start(
     let Some(private_ip) = network.private_ip.or_else(|| state.ec2.next_address(subnet)) else {
         return Err(AwsError::invalid("InsufficientFreeAddressesInSubnet", "The subnet has no free addresses."));
     };
-    let digits = state.hex(10);
-    let pairs: Vec<&str> = (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]).collect();
+    let mac = hardware_address(state);
     let interface = NetworkInterface {
         interface_id: state.id("eni"),
         instance_id: instance.instance_id.clone(),
@@ -394,10 +393,11 @@ fn start(
         private_ip: private_ip.to_string(),
         public_ip: network.public.then(|| state.ec2.public_address()),
         wants_public: network.public,
-        mac: format!("02:{}", pairs.join(":")),
+        mac,
         description: network.description.clone(),
         delete_on_termination: network.delete_on_termination,
         source_dest_check: true,
+        borrower: None,
     };
     let id = interface.interface_id.clone();
     state.ec2.tag(&id, of("network-interface"));

@@ -1,5 +1,7 @@
 //! What `RegisterTaskDefinition` refuses, in AWS's words where they are known.
 
+mod launch_types;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -73,6 +75,7 @@ pub(super) fn check(input: &mut Input) -> Checked {
         }
     }
     definition.whole(input)?;
+    definition.execution_role(input)?;
     for container in &definition.containers {
         definition.container(container)?;
     }
@@ -93,7 +96,7 @@ fn size(input: &Input, member: &str, unit: &str) -> Result<Option<i64>, AwsError
     let Some(text) = input.text(member) else { return Ok(None) };
     let bad = || {
         client(format!(
-            "Invalid '{member}' setting for task: {text}. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+            "Invalid '{member}' setting for task. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
         ))
     };
     let lower = text.trim().to_ascii_lowercase();
@@ -164,7 +167,9 @@ impl Draft {
             ));
         }
         if !self.fargate && self.cpu.is_some_and(|cpu| !(128..=196_608).contains(&cpu)) {
-            return Err(client("Invalid 'cpu' setting for task: it must be between 128 and 196608."));
+            return Err(client(
+                "Invalid 'cpu' setting for task. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
+            ));
         }
         if let Some(proxy) = input.get("proxyConfiguration") {
             if self.network != "awsvpc" {
@@ -421,84 +426,6 @@ impl Draft {
             Ok(())
         } else {
             Err(client(format!("Volumes [{}] are not referenced by any of the containers.", loose.join(", "))))
-        }
-    }
-
-    fn fargate_check(&self, input: &Input) -> Checked {
-        if self.network != "awsvpc" {
-            return Err(client("Fargate only supports network mode ‘awsvpc’."));
-        }
-        let Some(cpu) = self.cpu else {
-            return Err(client("Fargate requires that 'cpu' be defined at the task level."));
-        };
-        let Some(memory) = self.memory else {
-            return Err(client("Fargate requires that 'memory' be defined at the task level."));
-        };
-        if !is_fargate_size(cpu, memory) {
-            return Err(client(format!(
-                "No Fargate configuration exists for given values: {cpu} CPU, {memory} memory."
-            )));
-        }
-        let unsupported =
-            |what: &str| Err(client(format!("Fargate compatible task definitions do not support {what}")));
-        if !input.list("placementConstraints").is_empty() {
-            return unsupported("placementConstraints");
-        }
-        if input.get("ipcMode").is_some() {
-            return unsupported("ipcMode");
-        }
-        if input.text("pidMode") == Some("host") {
-            return Err(client("Tasks using the Fargate launch type do not support pidMode 'host'."));
-        }
-        for volume in &self.volumes {
-            if volume["host"]["sourcePath"].is_string() {
-                return unsupported("sourcePath");
-            }
-            for member in ["dockerVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration"] {
-                if volume.get(member).is_some() {
-                    return unsupported(member);
-                }
-            }
-        }
-        for container in &self.containers {
-            if container["privileged"] == true {
-                return unsupported("privileged");
-            }
-            if !items(container.get("dockerSecurityOptions")).is_empty() {
-                return unsupported("dockerSecurityOptions");
-            }
-            let linux = &container["linuxParameters"];
-            for member in ["devices", "sharedMemorySize", "tmpfs", "maxSwap", "swappiness"] {
-                if linux.get(member).is_some_and(|value| *value != json!([])) {
-                    return unsupported(member);
-                }
-            }
-            if items(linux["capabilities"].get("add")).iter().any(|capability| capability != "SYS_PTRACE") {
-                return unsupported("adding capabilities other than SYS_PTRACE");
-            }
-        }
-        if let Some(size) = input.get("ephemeralStorage").and_then(|storage| storage["sizeInGiB"].as_i64())
-            && !(21..=200).contains(&size)
-        {
-            return Err(client("Invalid 'ephemeralStorage' setting: sizeInGiB must be between 21 and 200."));
-        }
-        Ok(())
-    }
-
-    fn external_check(&self, input: &Input) -> Checked {
-        if self.network == "awsvpc" {
-            return Err(client("The EXTERNAL launch type does not support networkMode 'awsvpc'."));
-        }
-        if input.get("proxyConfiguration").is_some() {
-            return Err(client("The EXTERNAL launch type does not support proxyConfiguration."));
-        }
-        let bad =
-            |volume: &&Value| volume.get("efsVolumeConfiguration").is_some() || volume["configuredAtLaunch"] == true;
-        match self.volumes.iter().find(bad) {
-            Some(volume) => {
-                Err(client(format!("The EXTERNAL launch type does not support the volume {}.", volume["name"])))
-            }
-            None => Ok(()),
         }
     }
 }
