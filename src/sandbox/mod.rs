@@ -132,6 +132,26 @@ impl Sandbox {
         self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// Whether a process that died now would leave files that hold all of it: what is read from a copy of them must
+    /// be what is here.
+    #[cfg(test)]
+    pub(crate) fn outlives_its_process(&self, path: &Path) -> bool {
+        let copy = tempfile::tempdir().unwrap().keep().join("sandbox.json");
+        let (state, _) = &mut *self.lock();
+        store::copy(path, &copy);
+        let (_store, kept) = Store::open(&copy).unwrap();
+        let mut kept = kept.unwrap_or_else(|| State::new(state.world.clone()));
+        // Looks at which nothing had happened are not kept, and what is due by now may wait for the next one.
+        let now = Timestamp::now();
+        for state in [&mut *state, &mut kept] {
+            state.advance(now);
+        }
+        let text = |state: &State| serde_json::to_value(state).unwrap();
+        let is_same = text(state) == text(&kept);
+        std::fs::remove_dir_all(copy.parent().unwrap()).unwrap();
+        is_same
+    }
+
     fn lock_calls(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u64>> {
         self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

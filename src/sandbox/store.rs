@@ -151,3 +151,156 @@ fn replay(state: &mut State, journal: &[u8]) -> serde_json::Result<()> {
     }
     Ok(())
 }
+
+/// The files as a killed process leaves them.
+#[cfg(test)]
+pub(super) fn copy(from: &Path, to: &Path) {
+    std::fs::copy(from, to).ok();
+    std::fs::copy(beside(from, "journal"), beside(to, "journal")).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sandbox::Sandbox;
+    use crate::sandbox::ecs::fixture::registration;
+    use crate::sandbox::wire::Service;
+    use crate::sandbox::world::World;
+
+    /// A sandbox at a pace of one, whose calls are ten seconds apart.
+    struct Account {
+        folder: tempfile::TempDir,
+        sandbox: Sandbox,
+        now: Timestamp,
+    }
+
+    impl Account {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let world = World { pace: 1.0, ..World::default() };
+            let sandbox = Sandbox::open(&folder.path().join("s.json"), world).unwrap();
+            Self { folder, sandbox, now: Timestamp::UNIX_EPOCH + Duration::from_secs(1_700_000_000) }
+        }
+
+        fn call(&mut self, operation: &str, input: Value) {
+            self.now += Duration::from_secs(10);
+            let call = Call {
+                service: Service::Ecs,
+                operation: operation.to_owned(),
+                input,
+                region: "us-west-2".to_owned(),
+                now: self.now,
+            };
+            self.sandbox.perform(&call).unwrap();
+        }
+
+        fn serve(&mut self) {
+            let container = json!({"name": "c", "image": "nginx", "memory": 64});
+            self.call("CreateCluster", json!({"clusterName": "edge"}));
+            self.call("RegisterContainerInstance", registration("i-1", &[]));
+            self.call("RegisterTaskDefinition", json!({"family": "web", "containerDefinitions": [container]}));
+            self.call("RunTask", json!({"cluster": "edge", "taskDefinition": "web"}));
+            let service = json!({"cluster": "edge", "serviceName": "s", "taskDefinition": "web", "desiredCount": 1});
+            self.call("CreateService", service);
+            for _ in 0..20 {
+                self.call("DescribeServices", json!({"cluster": "edge", "services": ["s"]}));
+            }
+            self.call("UpdateService", json!({"cluster": "edge", "service": "s", "desiredCount": 2}));
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn state(&self) -> Value {
+            serde_json::to_value(&self.sandbox.lock().0).unwrap()
+        }
+
+        /// What the next process reads, if this one dies now.
+        fn left(&self) -> Value {
+            copy(&self.path("s.json"), &self.path("copy.json"));
+            read_back(&self.path("copy.json"))
+        }
+    }
+
+    fn read_back(path: &Path) -> Value {
+        serde_json::to_value(Store::open(path).unwrap().1.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_process_that_dies_leaves_every_call_that_was_answered() {
+        let mut account = Account::new();
+        account.serve();
+        let journal = std::fs::read_to_string(account.path("s.json.journal")).unwrap();
+        assert!(journal.lines().count() > 4, "{journal}");
+        assert_eq!(account.left(), account.state());
+    }
+
+    #[test]
+    fn a_line_without_its_end_never_was() {
+        let mut account = Account::new();
+        account.serve();
+        let before = account.state();
+        let whole = std::fs::read(account.path("s.json.journal")).unwrap().len();
+        account.call("UpdateService", json!({"cluster": "edge", "service": "s", "desiredCount": 3}));
+        let journal = std::fs::read(account.path("s.json.journal")).unwrap();
+        for length in [whole, whole + 1, journal.len() - 1] {
+            copy(&account.path("s.json"), &account.path("torn.json"));
+            std::fs::write(account.path("torn.json.journal"), &journal[..length]).unwrap();
+            assert_eq!(read_back(&account.path("torn.json")), before, "{length} of {}", journal.len());
+        }
+        assert_eq!(account.left(), account.state());
+    }
+
+    #[test]
+    fn a_journal_that_follows_another_snapshot_is_void() {
+        let mut account = Account::new();
+        account.serve();
+        let old = std::fs::read(account.path("s.json.journal")).unwrap();
+        {
+            let (state, store) = &mut *account.sandbox.lock();
+            store.as_mut().unwrap().snapshot(state).unwrap();
+        }
+        std::fs::write(account.path("s.json.journal"), old).unwrap();
+        assert_eq!(account.left(), account.state());
+        std::fs::remove_file(account.path("copy.json")).unwrap();
+        assert!(Store::open(&account.path("copy.json")).unwrap().1.is_none());
+    }
+
+    #[test]
+    fn a_long_journal_becomes_a_snapshot_and_a_closed_one_goes() {
+        let mut account = Account::new();
+        account.serve();
+        let first = std::fs::read(account.path("s.json")).unwrap();
+        let length = |account: &Account| std::fs::metadata(account.path("s.json.journal")).unwrap().len();
+        let container = json!({"name": "c", "image": "nginx", "memory": 64, "command": ["x".repeat(4000)]});
+        let mut longest = 0;
+        for _ in 0..100 {
+            account.call("RegisterTaskDefinition", json!({"family": "big", "containerDefinitions": [container]}));
+            longest = longest.max(length(&account));
+        }
+        assert!(longest < SMALL + 10_000 && length(&account) < longest, "{longest}");
+        assert_ne!(std::fs::read(account.path("s.json")).unwrap(), first);
+        let Account { folder, sandbox, .. } = account;
+        drop(sandbox);
+        assert!(!folder.path().join("s.json.journal").exists());
+        let kept = read_back(&folder.path().join("s.json"));
+        assert_eq!(kept["ecs"]["families"]["big"]["last"], 100);
+    }
+
+    #[test]
+    fn what_was_not_understood_is_not_taken_for_a_sandbox() {
+        let mut account = Account::new();
+        account.serve();
+        let number = account.state()["snapshot"].clone();
+        copy(&account.path("s.json"), &account.path("bad.json"));
+        std::fs::write(account.path("bad.json.journal"), format!("{number}\n{{}}\n")).unwrap();
+        let error = Store::open(&account.path("bad.json")).unwrap_err();
+        assert!(error.to_string().contains("bad.json.journal does not hold a sandbox"), "{error}");
+    }
+}

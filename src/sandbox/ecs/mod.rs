@@ -13,7 +13,7 @@ mod definition_defaults;
 mod deployments;
 mod errors;
 #[cfg(test)]
-mod fixture;
+pub(super) mod fixture;
 mod outcomes;
 mod paging;
 mod pattern;
@@ -160,7 +160,8 @@ pub(super) fn next_change(state: &State, now: Timestamp) -> Option<Timestamp> {
         return None;
     }
     let mut next = next_due(state, now).unwrap_or(Timestamp::MAX);
-    let mut consider = |time: Option<Timestamp>| next = time.filter(|time| *time > now).map_or(next, |time| next.min(time));
+    let mut consider =
+        |time: Option<Timestamp>| next = time.filter(|time| *time > now).map_or(next, |time| next.min(time));
     for cluster in state.ecs.clusters.values() {
         let forgotten = |since: Option<Timestamp>| since.map(|since| since + VISIBLE);
         consider(forgotten(cluster.inactive_since));
