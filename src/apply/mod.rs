@@ -20,10 +20,13 @@ use self::object::Stopped;
 use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault};
 use crate::kinds::Attributes;
-use crate::plan::{Plan, Work};
+use crate::plan::{Plan, Step, Work};
 
-/// How many objects are worked on at once. EC2's and ECS's buckets for changes refill at a few a second.
+/// How many objects are worked on at once. EC2's and ECS's buckets for changes refill at a few a second. Those that
+/// are only waited for do not count.
 const CONCURRENCY: usize = 8;
+/// How many of those that are waited for are looked at together.
+const LOOKS: usize = 20;
 
 /// Something that happened while applying, for whoever shows it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -102,6 +105,10 @@ struct Run {
     known: Mutex<BTreeMap<Address, Attributes>>,
     events: mpsc::UnboundedSender<Event>,
     stop: CancellationToken,
+    /// Who may begin.
+    turns: Semaphore,
+    /// Who may look again.
+    looks: Semaphore,
 }
 
 /// How long calls in flight may take to end once the run is told to stop.
@@ -117,8 +124,9 @@ pub async fn apply(
 ) -> Outcome {
     aws.start_run();
     let known = Mutex::new(plan.known.clone());
-    let run = Arc::new(Run { aws, plan, known, events, stop });
-    let permits = Arc::new(Semaphore::new(CONCURRENCY));
+    let (turns, looks) = (Semaphore::new(CONCURRENCY), Semaphore::new(LOOKS));
+    let run = Arc::new(Run { aws, plan, known, events, stop, turns, looks });
+    let mut queue = Queue::new(&run.plan.steps);
     let mut states = vec![StepState::Open; run.plan.steps.len()];
     let mut outcome = Outcome::default();
     let mut tasks: JoinSet<(usize, Result<String, Stopped>, Duration)> = JoinSet::new();
@@ -126,7 +134,10 @@ pub async fn apply(
     tokio::pin!(given_up);
     loop {
         if !run.stop.is_cancelled() {
-            start_ready(&run, &permits, &mut states, &mut tasks);
+            for index in queue.ready.drain(..) {
+                states[index] = StepState::Running;
+                tasks.spawn(perform(Arc::clone(&run), index));
+            }
         }
         let joined = tokio::select! {
             joined = tasks.join_next() => joined,
@@ -142,6 +153,9 @@ pub async fn apply(
                 continue;
             }
         };
+        if result.is_ok() {
+            queue.done(index);
+        }
         finish(&run, index, result, took, &mut states, &mut outcome);
     }
     tasks.abort_all();
@@ -172,32 +186,46 @@ enum StepState {
     Failed,
 }
 
-fn start_ready(
-    run: &Arc<Run>,
-    permits: &Arc<Semaphore>,
-    states: &mut [StepState],
-    tasks: &mut JoinSet<(usize, Result<String, Stopped>, Duration)>,
-) {
-    for index in 0..states.len() {
-        let is_ready = states[index] == StepState::Open
-            && run.plan.steps[index].after.iter().all(|before| states[*before] == StepState::Done);
-        if !is_ready {
-            continue;
+/// Which steps can start, and how many steps each of the others still waits for.
+struct Queue {
+    ready: Vec<usize>,
+    missing: Vec<usize>,
+    /// Who waits for a step.
+    waiting: Vec<Vec<usize>>,
+}
+
+impl Queue {
+    fn new(steps: &[Step]) -> Self {
+        let mut waiting = vec![Vec::new(); steps.len()];
+        for (index, step) in steps.iter().enumerate() {
+            step.after.iter().for_each(|before| waiting[*before].push(index));
         }
-        states[index] = StepState::Running;
-        let (run, permits) = (Arc::clone(run), Arc::clone(permits));
-        tasks.spawn(async move {
-            let _permit = permits.acquire_owned().await;
-            let begun = std::time::Instant::now();
-            if run.stop.is_cancelled() {
-                return (index, Err(Stopped::Interrupted("not started".to_owned())), begun.elapsed());
-            }
-            let step = &run.plan.steps[index];
-            send(&run, Event::Started { address: step.address.clone(), work: step.work });
-            let result = object::work(&run, index).await;
-            (index, result, begun.elapsed())
-        });
+        let missing: Vec<usize> = steps.iter().map(|step| step.after.len()).collect();
+        let ready = (0..steps.len()).filter(|index| missing[*index] == 0).collect();
+        Self { ready, missing, waiting }
     }
+
+    fn done(&mut self, index: usize) {
+        for next in std::mem::take(&mut self.waiting[index]) {
+            self.missing[next] -= 1;
+            if self.missing[next] == 0 {
+                self.ready.push(next);
+            }
+        }
+    }
+}
+
+/// A step from its turn to its end, and how long it took.
+async fn perform(run: Arc<Run>, index: usize) -> (usize, Result<String, Stopped>, Duration) {
+    let turn = run.turns.acquire().await.ok();
+    let begun = std::time::Instant::now();
+    if run.stop.is_cancelled() {
+        return (index, Err(Stopped::Interrupted("not started".to_owned())), begun.elapsed());
+    }
+    let step = &run.plan.steps[index];
+    send(&run, Event::Started { address: step.address.clone(), work: step.work });
+    let result = object::work(&run, index, turn).await;
+    (index, result, begun.elapsed())
 }
 
 fn finish(

@@ -1,8 +1,10 @@
 //! One step: brings one object to what is wanted, by looking and acting in turns.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::sync::SemaphorePermit;
 
 use super::{Event, Run, send};
 use crate::address::Address;
@@ -34,20 +36,26 @@ struct Object<'a> {
     change: &'a Change,
     kind: &'static dyn AnyKind,
     deadline: Instant,
+    /// Its place among those that are worked on; while it waits, somebody else has it.
+    turn: Mutex<Option<SemaphorePermit<'a>>>,
 }
 
 /// Does the work of a step; the id of the object it was done on.
-pub(super) async fn work(run: &Run, index: usize) -> Result<String, Stopped> {
+pub(super) async fn work<'a>(run: &'a Run, index: usize, turn: Option<SemaphorePermit<'a>>) -> Result<String, Stopped> {
     let step = &run.plan.steps[index];
     let change = &run.plan.changes[step.change];
     let Some(kind) = by_name(&step.address.kind) else {
         return Err(Stopped::Because(format!("this farpost has no kind {}", step.address.kind), None));
     };
     let deadline = Instant::now() + Duration::from_secs(kind.about().patience_minutes * 60);
-    Object { run, step, change, kind, deadline }.work().await
+    Object { run, step, change, kind, deadline, turn: Mutex::new(turn) }.work().await
 }
 
-impl Object<'_> {
+impl<'a> Object<'a> {
+    fn hold(&self, turn: Option<SemaphorePermit<'a>>) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    }
+
     async fn work(&self) -> Result<String, Stopped> {
         match self.step.work {
             Work::Create => self.converge(None).await,
@@ -259,13 +267,24 @@ impl Object<'_> {
         send(self.run, Event::Waiting { address: self.step.address.clone(), why: why.to_owned() });
         let pause = self.run.aws.patience.pause(*look);
         *look += 1;
-        self.sleep(pause).await
+        self.hold(None);
+        self.sleep(pause).await?;
+        let turn = tokio::select! {
+            turn = self.run.looks.acquire() => turn.ok(),
+            () = self.run.stop.cancelled() => return Err(interrupted()),
+        };
+        self.hold(turn);
+        Ok(())
     }
 
     async fn sleep(&self, pause: Duration) -> Result<(), Stopped> {
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),
-            () = self.run.stop.cancelled() => Err(Stopped::Interrupted("it was being waited for".to_owned())),
+            () = self.run.stop.cancelled() => Err(interrupted()),
         }
     }
+}
+
+fn interrupted() -> Stopped {
+    Stopped::Interrupted("it was being waited for".to_owned())
 }

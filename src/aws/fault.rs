@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// A call to AWS that failed: which operation, what AWS said, and what that means for the caller.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fault {
     /// `ec2:CreateSubnet`.
     pub operation: &'static str,

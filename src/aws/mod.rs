@@ -7,6 +7,7 @@ mod count;
 pub mod ec2;
 pub mod ecs;
 mod fault;
+mod services;
 
 use std::future::Future;
 use std::sync::Mutex;
@@ -20,6 +21,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use self::count::CountCalls;
 pub use self::count::Counts;
 pub use self::fault::{Cause, Fault, fault};
+pub use self::services::Services;
 
 /// How often a throttled or failed call is sent, the first time included.
 const ATTEMPTS: u32 = 8;
@@ -57,6 +59,7 @@ pub struct Aws {
     ssm: aws_sdk_ssm::Client,
     sts: aws_sdk_sts::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
+    services: Services,
 }
 
 /// How long to wait between looks at something that takes time.
@@ -96,6 +99,7 @@ impl Aws {
         let once = RetryConfig::disabled();
         let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(counts.clone());
         let ecs = aws_sdk_ecs::config::Builder::from(&config).interceptor(counts.clone());
+        let ecs_client = aws_sdk_ecs::Client::from_conf(ecs.clone().build());
         Ok(Self {
             partition: partition(&region),
             region,
@@ -104,7 +108,8 @@ impl Aws {
             last_create: Mutex::new(None),
             ec2: aws_sdk_ec2::Client::from_conf(ec2.clone().build()),
             ec2_once: aws_sdk_ec2::Client::from_conf(ec2.retry_config(once.clone()).build()),
-            ecs: aws_sdk_ecs::Client::from_conf(ecs.clone().build()),
+            services: Services::new(ecs_client.clone(), patience.first / 2),
+            ecs: ecs_client,
             ecs_once: aws_sdk_ecs::Client::from_conf(ecs.retry_config(once).build()),
             iam: aws_sdk_iam::Client::from_conf(
                 aws_sdk_iam::config::Builder::from(&config).interceptor(counts.clone()).build(),
@@ -148,6 +153,11 @@ impl Aws {
     /// As [`Aws::ec2_once`]: each `RegisterTaskDefinition` makes a revision.
     pub fn ecs_once(&self) -> &aws_sdk_ecs::Client {
         &self.ecs_once
+    }
+
+    /// Describes services of ECS.
+    pub fn services(&self) -> &Services {
+        &self.services
     }
 
     pub fn iam(&self) -> &aws_sdk_iam::Client {

@@ -254,6 +254,16 @@ impl Place {
     }
 }
 
+/// The objects of one kind among all of a stack.
+pub fn of_kind<'a>(
+    others: &'a BTreeMap<Address, Value>,
+    kind: &str,
+) -> impl Iterator<Item = (&'a Address, &'a Value)> + use<'a> {
+    let kind = kind.to_owned();
+    // Addresses are in the order of their kinds.
+    others.range(Address::new(&kind, "")..).take_while(move |(address, _)| address.kind == kind)
+}
+
 /// An object that exists in AWS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

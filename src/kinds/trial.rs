@@ -22,17 +22,29 @@ use crate::sandbox::world::World;
 pub(super) struct Trial {
     pub(super) aws: Arc<Aws>,
     pub(super) events: Vec<Event>,
+    sandbox: Arc<Sandbox>,
+    folder: tempfile::TempDir,
+}
+
+/// Whatever a kind does must be in the sandbox's file at any moment.
+impl Drop for Trial {
+    fn drop(&mut self) {
+        let is_kept = || self.sandbox.outlives_its_process(&self.folder.path().join("sandbox.json"));
+        assert!(std::thread::panicking() || is_kept(), "the sandbox's file does not hold what the sandbox does");
+    }
 }
 
 impl Trial {
     pub(super) async fn new() -> Self {
         let world = World { pace: 0.001, ..World::default() };
-        let client = SandboxClient::new(Arc::new(Sandbox::in_memory(world)));
+        let folder = tempfile::tempdir().unwrap();
+        let sandbox = Arc::new(Sandbox::open(&folder.path().join("sandbox.json"), world).unwrap());
+        let client = SandboxClient::new(Arc::clone(&sandbox));
         let http = aws_smithy_runtime_api::client::http::SharedHttpClient::new(client);
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };
         let patience = Patience { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
         let aws = Aws::connect(&access, Some(http), patience).await.unwrap();
-        Self { aws: Arc::new(aws), events: Vec::new() }
+        Self { aws: Arc::new(aws), events: Vec::new(), sandbox, folder }
     }
 
     pub(super) async fn survey(&self, desired: &Desired) -> Survey {

@@ -32,7 +32,20 @@ pub struct Guards {
 
 /// What has to happen to bring `survey` to `desired`. For [`Goal::Destroy`] only the place of `desired` counts.
 pub fn plan(desired: &Desired, survey: &Survey, goal: Goal, guards: Guards, calls: Counts) -> Plan {
-    let planner = Planner { desired, survey, place: desired.place(), goal };
+    let place = desired.place();
+    let mut ours: BTreeMap<Address, Vec<&Found>> = BTreeMap::new();
+    let mut named: BTreeMap<(&str, &str), &Found> = BTreeMap::new();
+    for (kind, found) in survey.all() {
+        if let Owner::Us(address) = found.owner(&place.stack)
+            && address.kind == kind
+        {
+            ours.entry(address).or_default().push(found);
+        }
+        if let Some(key) = &found.key {
+            named.entry((kind, key)).or_insert(found);
+        }
+    }
+    let planner = Planner { desired, survey, ours, named, place, goal };
     let mut must_go = BTreeSet::new();
     let mut held = BTreeMap::new();
     loop {
@@ -50,6 +63,9 @@ pub fn plan(desired: &Desired, survey: &Survey, goal: Goal, guards: Guards, call
 struct Planner<'a> {
     desired: &'a Desired,
     survey: &'a Survey,
+    /// What is there by the address in its tags, and by kind and key.
+    ours: BTreeMap<Address, Vec<&'a Found>>,
+    named: BTreeMap<(&'a str, &'a str), &'a Found>,
     place: Place,
     goal: Goal,
 }
@@ -153,13 +169,11 @@ impl Planner<'_> {
 
     /// The live object of an address, or why it may not be touched.
     fn find(&self, address: &Address, key: Option<&str>) -> Result<Option<&Found>, Refusal> {
-        let found = self.survey.of(&address.kind);
-        let ours: Vec<&Found> =
-            found.iter().filter(|one| one.owner(&self.place.stack) == Owner::Us(address.clone())).collect();
+        let ours = self.ours.get(address).map_or(&[][..], Vec::as_slice);
         let refuse = |code: &str, message: String, help: String| {
             Err(Refusal { address: Some(address.clone()), code: code.to_owned(), message, help })
         };
-        match ours[..] {
+        match ours {
             [one] => return Ok(Some(one)),
             [] => {}
             _ => {
@@ -171,7 +185,7 @@ impl Planner<'_> {
                 );
             }
         }
-        let Some(named) = found.iter().find(|one| key.is_some() && one.key.as_deref() == key) else { return Ok(None) };
+        let Some(named) = key.and_then(|key| self.named.get(&(address.kind.as_str(), key))) else { return Ok(None) };
         let (message, help) = match named.owner(&self.place.stack) {
             Owner::Us(other) => (
                 format!("{} exists as {other} of this stack", named.id),

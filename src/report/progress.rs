@@ -27,6 +27,9 @@ pub enum Telling {
 /// The same wait is not told again before this.
 const REPEAT: Duration = Duration::from_secs(30);
 
+/// No more spinners than this: hundreds may be waited for, and a terminal has few lines.
+const SPINNERS: usize = 16;
+
 /// Tells events until the sender is gone.
 pub async fn tell(telling: Telling, mut events: mpsc::UnboundedReceiver<Event>) {
     let mut teller = Teller { telling, bars: MultiProgress::new(), running: BTreeMap::new(), told: BTreeMap::new() };
@@ -81,6 +84,7 @@ impl Teller {
 
     fn on_terminal(&mut self, event: &Event) {
         match event {
+            Event::Started { .. } if self.running.len() >= SPINNERS => {}
             Event::Started { address, work } => {
                 let bar = self.bars.add(ProgressBar::new_spinner());
                 if let Ok(template) = ProgressStyle::with_template("  {spinner} {prefix} {wide_msg} {elapsed}") {

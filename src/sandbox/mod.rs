@@ -5,8 +5,8 @@
 //! documents for the operations that farpost's kinds call; it knows nothing of farpost. What it lacks, it
 //! refuses by name.
 //!
-//! Reading order: `wire` turns HTTP into a call and back; `state` holds everything that exists;
-//! one module a service holds the operations.
+//! Reading order: `wire` turns HTTP into a call and back; `state` holds everything that exists and `store` keeps it
+//! in a file; one module a service holds the operations.
 
 pub mod client;
 mod ec2;
@@ -15,6 +15,7 @@ mod iam;
 pub mod server;
 mod ssm;
 mod state;
+mod store;
 mod sts;
 mod tagging;
 mod wire;
@@ -23,40 +24,31 @@ pub mod world;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use self::state::State;
+pub use self::store::OpenError;
+use self::store::Store;
 use self::wire::{AwsError, Call, Service};
 use self::world::World;
 
 /// One embedded AWS account in one region.
 #[derive(Debug)]
 pub struct Sandbox {
-    state: Mutex<State>,
-    store: Option<Store>,
+    /// The state, and the file that it is kept in.
+    kept: Mutex<(State, Option<Store>)>,
     calls: Mutex<BTreeMap<String, u64>>,
     record: Option<Mutex<File>>,
-}
-
-/// Why a sandbox could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("cannot use the sandbox file {path}", path = .path.display())]
-    File { path: PathBuf, source: io::Error },
-    #[error("the sandbox file {path} is in use by another process; wait for it or name another file", path = .path.display())]
-    Locked { path: PathBuf },
-    #[error("the sandbox file {path} does not hold a sandbox; delete it to start afresh", path = .path.display())]
-    Content { path: PathBuf, source: serde_json::Error },
 }
 
 impl Sandbox {
     /// A sandbox that lives as long as the value does.
     pub fn in_memory(world: World) -> Self {
-        Self { state: Mutex::new(State::new(world)), store: None, calls: Mutex::default(), record: None }
+        Self { kept: Mutex::new((State::new(world), None)), calls: Mutex::default(), record: None }
     }
 
     /// A sandbox kept in a file, which is created from `world` when it does not exist. A file that exists keeps
@@ -64,7 +56,7 @@ impl Sandbox {
     pub fn open(path: &Path, world: World) -> Result<Self, OpenError> {
         let (store, kept) = Store::open(path)?;
         let state = kept.unwrap_or_else(|| State::new(world));
-        Ok(Self { state: Mutex::new(state), store: Some(store), calls: Mutex::default(), record: None })
+        Ok(Self { kept: Mutex::new((state, Some(store))), calls: Mutex::default(), record: None })
     }
 
     /// Answers one AWS request. Never fails: whatever is wrong becomes the error answer that AWS would give.
@@ -101,12 +93,12 @@ impl Sandbox {
 
     /// The region that it is.
     pub fn region(&self) -> String {
-        self.lock_state().world.region.clone()
+        self.lock().0.world.region.clone()
     }
 
     /// The account that it is.
     pub fn account(&self) -> String {
-        self.lock_state().world.account.clone()
+        self.lock().0.world.account.clone()
     }
 
     /// How often each operation was asked for since this value was made, by `service:Operation`.
@@ -116,33 +108,64 @@ impl Sandbox {
 
     fn perform(&self, call: &Call) -> Result<serde_json::Value, AwsError> {
         let operation = operation(call).ok_or_else(|| AwsError::unknown_operation(call))?;
-        let mut state = self.lock_state();
+        let (state, store) = &mut *self.lock();
         let elsewhere = call.region != state.world.region && !call.service.is_global();
-        if elsewhere && !tagging::is_asked_for_iam(&state, call) {
+        if elsewhere && !tagging::is_asked_for_iam(state, call) {
             return Err(AwsError::new(
                 400,
                 "InvalidRegion",
                 format!("this sandbox is {} only, the request is for {}", state.world.region, call.region),
             ));
         }
-        let moved = state.advance(call.now);
-        let output = operation(&mut state, call);
-        if let Some(store) = &self.store
+        let moved = if call.is_read() { state.advance_to_look(call.now) } else { state.advance(call.now) };
+        let output = operation(state, call);
+        if let Some(store) = store
             && (moved || !call.is_read())
         {
-            store.save(&state).map_err(|error| {
+            store.keep(state, call).map_err(|error| {
                 AwsError::new(500, "InternalError", format!("the sandbox file was not written: {error}"))
             })?;
         }
         output
     }
 
-    fn lock_state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, (State, Option<Store>)> {
+        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Whether a process that died now would leave files that hold all of it: what is read from a copy of them must
+    /// be what is here.
+    #[cfg(test)]
+    pub(crate) fn outlives_its_process(&self, path: &Path) -> bool {
+        let copy = tempfile::tempdir().unwrap().keep().join("sandbox.json");
+        let (state, _) = &mut *self.lock();
+        store::copy(path, &copy);
+        let (_store, kept) = Store::open(&copy).unwrap();
+        let mut kept = kept.unwrap_or_else(|| State::new(state.world.clone()));
+        // Looks at which nothing had happened are not kept, and what is due by now may wait for the next one.
+        let now = Timestamp::now();
+        for state in [&mut *state, &mut kept] {
+            state.advance(now);
+        }
+        let text = |state: &State| serde_json::to_value(state).unwrap();
+        let is_same = text(state) == text(&kept);
+        std::fs::remove_dir_all(copy.parent().unwrap()).unwrap();
+        is_same
     }
 
     fn lock_calls(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u64>> {
         self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // After a panic the journal knows better than the state, which may be half changed.
+        if let Ok((state, Some(store))) = self.kept.get_mut().map(|(state, store)| (state, store.as_mut()))
+            && let Err(error) = store.close(state)
+        {
+            tracing::warn!(%error, "the sandbox file was not put in order; the next use does it");
+        }
     }
 }
 
@@ -170,43 +193,4 @@ fn table(service: Service) -> &'static [(&'static str, Operation)] {
 
 fn operation(call: &Call) -> Option<Operation> {
     table(call.service).iter().find(|(name, _)| *name == call.operation).map(|(_, operation)| *operation)
-}
-
-/// The file behind a sandbox, and the lock that keeps a second process away from it.
-#[derive(Debug)]
-struct Store {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl Store {
-    fn open(path: &Path) -> Result<(Self, Option<State>), OpenError> {
-        let fault = |source| OpenError::File { path: path.to_owned(), source };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(fault)?;
-        }
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
-        let lock = File::create(name).map_err(fault)?;
-        lock.try_lock().map_err(|error| match error {
-            std::fs::TryLockError::WouldBlock => OpenError::Locked { path: path.to_owned() },
-            std::fs::TryLockError::Error(source) => fault(source),
-        })?;
-        let kept = match std::fs::read(path) {
-            Ok(text) => Some(
-                serde_json::from_slice(&text).map_err(|source| OpenError::Content { path: path.to_owned(), source })?,
-            ),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(fault(error)),
-        };
-        Ok((Self { path: path.to_owned(), _lock: lock }, kept))
-    }
-
-    /// Writes beside the file and renames, so that a killed process leaves the old or the new state, never half.
-    fn save(&self, state: &State) -> io::Result<()> {
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(".new");
-        std::fs::write(&name, serde_json::to_vec(state)?)?;
-        std::fs::rename(&name, &self.path)
-    }
 }

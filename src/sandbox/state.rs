@@ -14,6 +14,12 @@ pub(super) struct State {
     pub(super) world: World,
     /// Counts the ids that were given out, so that the same calls give the same ids.
     issued: u64,
+    /// The number of the snapshot that it was last written in.
+    #[serde(default)]
+    pub(super) snapshot: u64,
+    /// Before this nothing happens by itself, as far as the last look told; none after a call that changes something.
+    #[serde(skip)]
+    quiet_until: Option<Timestamp>,
     pub(super) ec2: ec2::Ec2,
     pub(super) iam: iam::Iam,
     pub(super) ecs: ecs::Ecs,
@@ -21,14 +27,34 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(world: World) -> Self {
-        Self { world, issued: 0, ec2: ec2::Ec2::default(), iam: iam::Iam::default(), ecs: ecs::Ecs::default() }
+        Self {
+            world,
+            issued: 0,
+            snapshot: 0,
+            quiet_until: None,
+            ec2: ec2::Ec2::default(),
+            iam: iam::Iam::default(),
+            ecs: ecs::Ecs::default(),
+        }
     }
 
     /// Lets everything happen that is due at `now`; whether anything did.
     pub(super) fn advance(&mut self, now: Timestamp) -> bool {
+        self.quiet_until = None;
         let instances = ec2::advance(self, now);
         let tasks = ecs::advance(self, now);
         instances || tasks
+    }
+
+    /// As [`State::advance`], for a call that only looks: while nothing can have happened since the last look, this
+    /// is next to nothing, so that those who wait may look often.
+    pub(super) fn advance_to_look(&mut self, now: Timestamp) -> bool {
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return false;
+        }
+        let moved = self.advance(now);
+        self.quiet_until = ecs::next_change(self, now).map(|next| next.min(ec2::next_change(self, now)));
+        moved
     }
 
     /// `length` hexadecimal digits that were not given out before.

@@ -8,10 +8,12 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// A service that the sandbox answers for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Service {
     Ec2,
     Ecs,
@@ -87,7 +89,7 @@ impl Service {
 }
 
 /// One request, decoded.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Call {
     pub(super) service: Service,
     pub(super) operation: String,

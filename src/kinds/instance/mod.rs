@@ -33,7 +33,7 @@ pub use self::spec::{
     AgentValue, BlockDevice, CpuCredits, CreditSpecification, Ebs, HttpTokens, InstanceSpec, MetadataOptions,
     Placement, ShutdownBehavior, Tenancy, Toggle,
 };
-use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, of_kind};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 
@@ -131,16 +131,17 @@ impl Kind for Instance {
 
     /// Without the routes of its subnet the agent reaches nobody; without its cluster it registers nowhere.
     fn runtime_needs(spec: &InstanceSpec, others: &BTreeMap<Address, Value>) -> Vec<Address> {
-        let routes = |address: &Address, other: &Value| {
+        let routes = |other: &Value| {
             let subnets = other["subnetIds"].as_array();
-            address.kind == "RouteTable" && subnets.is_some_and(|ids| ids.iter().any(|id| *id == *spec.subnet_id))
+            subnets.is_some_and(|ids| ids.iter().any(|id| *id == *spec.subnet_id))
         };
         let registers_in = |address: &Address, other: &Value| {
             let name = other["clusterName"].as_str().unwrap_or(&address.name);
-            address.kind == "Cluster" && spec.cluster().is_some_and(|cluster| cluster == name)
+            spec.cluster().is_some_and(|cluster| cluster == name)
         };
-        let needed = others.iter().filter(|(address, other)| routes(address, other) || registers_in(address, other));
-        needed.map(|(address, _)| address.clone()).collect()
+        let tables = of_kind(others, "RouteTable").filter(|(_, other)| routes(other));
+        let clusters = of_kind(others, "Cluster").filter(|(address, other)| registers_in(address, other));
+        clusters.chain(tables).map(|(address, _)| address.clone()).collect()
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<InstanceSpec>>, Fault> {

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::ServiceSpec;
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open};
+use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open, of_kind};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 use crate::plan::FieldChange;
@@ -93,16 +93,15 @@ impl Kind for Service {
     /// The hosts that its tasks run on, and the cluster `default` when no field names it.
     fn runtime_needs(spec: &ServiceSpec, others: &BTreeMap<Address, Value>) -> Vec<Address> {
         let cluster = spec.cluster.as_deref().unwrap_or(DEFAULT_CLUSTER);
-        let needed = |address: &Address, other: &Value| match address.kind.as_str() {
-            "Instance" => {
-                let config = &other["ecsConfig"];
-                let joined = config["ECS_CLUSTER"].as_str().unwrap_or(DEFAULT_CLUSTER);
-                spec.runs_on_instances() && config.is_object() && joined == cluster
-            }
-            "Cluster" => cluster == other["clusterName"].as_str().unwrap_or(&address.name),
-            _ => false,
+        let joins = |other: &Value| {
+            let config = &other["ecsConfig"];
+            config.is_object() && config["ECS_CLUSTER"].as_str().unwrap_or(DEFAULT_CLUSTER) == cluster
         };
-        others.iter().filter(|(address, other)| needed(address, other)).map(|(address, _)| address.clone()).collect()
+        let instances = of_kind(others, "Instance").filter(|(_, other)| spec.runs_on_instances() && joins(other));
+        let is_it =
+            |address: &Address, other: &Value| cluster == other["clusterName"].as_str().unwrap_or(&address.name);
+        let clusters = of_kind(others, "Cluster").filter(|(address, other)| is_it(address, other));
+        clusters.chain(instances).map(|(address, _)| address.clone()).collect()
     }
 
     fn judge(fields: &mut [FieldChange], live: &ServiceSpec) {

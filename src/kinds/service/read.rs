@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecs::types::{self, DesiredStatus, ServiceField, TaskStopCode};
+use aws_sdk_ecs::types::{self, DesiredStatus, TaskStopCode};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::calls::REVISION_TAG;
@@ -10,12 +10,10 @@ use super::lower::{long_arn, lower, parts};
 use super::readiness::readiness;
 use super::spec::ServiceSpec;
 use crate::aws::ecs::tags_of;
-use crate::aws::{Aws, Cause, Fault, fault};
+use crate::aws::{Aws, Fault, Services, fault};
 use crate::kinds::cluster::Contents;
 use crate::kinds::{Found, Purpose, Readiness, Scope, Wanted};
 
-/// How many services one call describes.
-const AT_ONCE: usize = 10;
 /// How many revisions one call describes.
 const REVISIONS_AT_ONCE: usize = 20;
 /// How many calls are under way together.
@@ -28,6 +26,7 @@ type Names = BTreeMap<String, BTreeSet<String>>;
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<ServiceSpec>>, Fault> {
     let settles = matches!(scope.purpose, Purpose::Settle(_));
+    let mut services = Vec::new();
     let mut names = Names::new();
     let mut add = |cluster: &str, name: &str| {
         names.entry(cluster.to_owned()).or_default().insert(name.to_owned());
@@ -35,7 +34,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Servi
     match scope.purpose {
         Purpose::Settle(id) => {
             if let Some((cluster, name)) = parts(id) {
-                add(cluster, name);
+                services.extend(aws.services().describe_one(cluster, name).await?);
             }
         }
         // What is declared is asked for by name, because the tagging service lags behind; it knows the rest.
@@ -46,18 +45,24 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Servi
             keys.for_each(|(cluster, name)| add(cluster, name));
         }
     }
-    let mut services = describe(aws, &names).await?;
     if !settles {
+        services = describe(aws, &names).await?;
         let more = unknown(aws, scope, &names, &services).await?;
         services.extend(describe(aws, &more).await?);
     }
     services.retain(|service| service.status() != Some("INACTIVE"));
     // What is declared and drains is as good as gone; creating it waits for the name.
-    let is_wanted = |service: &types::Service| wanted_of(scope, service).is_some();
+    let by_key: BTreeMap<&str, &Wanted> =
+        scope.wanted.iter().filter_map(|wanted| Some((wanted.key.as_deref()?, wanted))).collect();
+    let wanted_of = |service: &types::Service| {
+        let arn = long_arn(service);
+        by_key.get(arn.split_once(":service/")?.1).copied()
+    };
+    let is_wanted = |service: &types::Service| wanted_of(service).is_some();
     services.retain(|service| settles || service.status() != Some("DRAINING") || !is_wanted(service));
     let declared: Vec<Option<ServiceSpec>> = services
         .iter()
-        .map(|service| wanted_of(scope, service).and_then(|wanted| serde_json::from_value(wanted.spec.clone()).ok()))
+        .map(|service| wanted_of(service).and_then(|wanted| serde_json::from_value(wanted.spec.clone()).ok()))
         .collect();
     let revisions = revisions(aws, scope, &services, &declared).await?;
     let mut found: Vec<Found<ServiceSpec>> = services
@@ -80,40 +85,17 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Servi
     Ok(found)
 }
 
-fn wanted_of<'a>(scope: &Scope<'a>, service: &types::Service) -> Option<&'a Wanted> {
-    let arn = long_arn(service);
-    let (_, key) = arn.split_once(":service/")?;
-    scope.wanted.iter().find(|wanted| wanted.key.as_deref() == Some(key))
-}
-
 async fn describe(aws: &Aws, names: &Names) -> Result<Vec<types::Service>, Fault> {
     let calls = names.iter().flat_map(|(cluster, names)| {
         let names: Vec<String> = names.iter().cloned().collect();
-        let chunks: Vec<_> = names.chunks(AT_ONCE).map(|names| (cluster.clone(), names.to_vec())).collect();
+        let chunks: Vec<_> = names.chunks(Services::AT_ONCE).map(|names| (cluster.clone(), names.to_vec())).collect();
         chunks
     });
     let answers = stream::iter(calls.collect::<Vec<_>>())
-        .map(|(cluster, names)| describe_some(aws, cluster, names))
+        .map(|(cluster, names)| aws.services().describe(cluster, names))
         .buffered(CONCURRENCY)
         .try_collect::<Vec<_>>();
     Ok(answers.await?.into_iter().flatten().collect())
-}
-
-async fn describe_some(aws: &Aws, cluster: String, names: Vec<String>) -> Result<Vec<types::Service>, Fault> {
-    let operation = "ecs:DescribeServices";
-    let call = aws.ecs().describe_services().cluster(cluster).set_services(Some(names)).include(ServiceField::Tags);
-    match call.send().await.map_err(fault(operation)) {
-        Ok(answer) => {
-            if let Some(failure) = answer.failures().iter().find(|failure| failure.reason() != Some("MISSING")) {
-                let (arn, reason) = (failure.arn().unwrap_or_default(), failure.reason().unwrap_or("no reason given"));
-                return Err(Fault::found(operation, Cause::Invalid, format!("{arn}: {reason}")));
-            }
-            Ok(answer.services.unwrap_or_default())
-        }
-        // Without the cluster there is no service of it.
-        Err(fault) if fault.is_gone() => Ok(Vec::new()),
-        Err(fault) => Err(fault),
-    }
 }
 
 /// Services that nobody declares and the tagging service has not told of yet: looked for in clusters of ours that count

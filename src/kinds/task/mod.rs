@@ -24,7 +24,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::TaskSpec;
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open};
+use super::{
+    About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open, of_kind,
+};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 
@@ -90,7 +92,7 @@ impl Kind for Task {
     fn runtime_needs(spec: &TaskSpec, others: &BTreeMap<Address, Value>) -> Vec<Address> {
         let cluster = spec.cluster.as_deref().unwrap_or("default");
         let joins = |other: &Value| other["ecsConfig"]["ECS_CLUSTER"].as_str().unwrap_or("default") == cluster;
-        let hosts = others.iter().filter(|(address, other)| address.kind == "Instance" && joins(other));
+        let hosts = of_kind(others, "Instance").filter(|(_, other)| joins(other));
         hosts.map(|(address, _)| address.clone()).collect()
     }
 

@@ -156,6 +156,12 @@ pub(super) fn advance(state: &mut State, now: Timestamp) -> bool {
     instances || volumes
 }
 
+/// When something happens to instances and volumes by itself, after `now`.
+pub(super) fn next_change(state: &State, now: Timestamp) -> Timestamp {
+    let dues = instance::dues(state).chain(volume::dues(state));
+    dues.filter(|due| *due > now).min().unwrap_or(Timestamp::MAX)
+}
+
 /// A time as EC2 writes it.
 fn timestamp(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()

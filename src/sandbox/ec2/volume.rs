@@ -394,6 +394,11 @@ pub(super) fn advance(state: &mut State, now: Timestamp) -> bool {
     moved
 }
 
+/// When something happens to volumes by itself, or did.
+pub(super) fn dues(state: &State) -> impl Iterator<Item = Timestamp> {
+    state.ec2.volumes.values().filter_map(|volume| volume.modification.as_ref()?.due)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

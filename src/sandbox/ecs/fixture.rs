@@ -21,7 +21,7 @@ pub(super) fn call(operation: &str, input: Value) -> Call {
 }
 
 /// The `RegisterContainerInstance` of an agent in the cluster `edge`.
-pub(super) fn registration(ec2_id: &str, attributes: &[&str]) -> Value {
+pub(in crate::sandbox) fn registration(ec2_id: &str, attributes: &[&str]) -> Value {
     let ports =
         json!({"name": "PORTS", "type": "STRINGSET", "stringSetValue": ["22", "2375", "2376", "51678", "51679"]});
     let mut attributes: Vec<Value> = attributes.iter().map(|name| json!({"name": name})).collect();

@@ -14,12 +14,13 @@ mod definition_defaults;
 mod deployments;
 mod errors;
 #[cfg(test)]
-mod fixture;
+pub(super) mod fixture;
 mod outcomes;
 mod paging;
 mod pattern;
 mod placement;
 mod query;
+mod rest;
 mod rollouts;
 mod scheduler;
 mod service_checks;
@@ -155,6 +156,27 @@ fn next_due(state: &State, after: Timestamp) -> Option<Timestamp> {
     tasks.chain(services).chain(agents::dues(state)).filter(|due| *due > after).min()
 }
 
+/// When something happens by itself after `now`; none while the last look did not come to its end.
+pub(super) fn next_change(state: &State, now: Timestamp) -> Option<Timestamp> {
+    if state.ecs.clock != now {
+        return None;
+    }
+    let mut next = next_due(state, now).unwrap_or(Timestamp::MAX);
+    let mut consider =
+        |time: Option<Timestamp>| next = time.filter(|time| *time > now).map_or(next, |time| next.min(time));
+    for cluster in state.ecs.clusters.values() {
+        let forgotten = |since: Option<Timestamp>| since.map(|since| since + VISIBLE);
+        consider(forgotten(cluster.inactive_since));
+        cluster.tasks.values().for_each(|task| consider(forgotten(task.stopped_at)));
+        cluster.instances.values().for_each(|instance| consider(forgotten(instance.inactive_since)));
+        for service in cluster.services.values() {
+            consider(forgotten(service.inactive_since));
+            consider(service.complained_at.map(|at| at + scheduler::complaint_pause(state)));
+        }
+    }
+    Some(next)
+}
+
 /// Everything that happens at one time; whether anything did.
 fn step(state: &mut State, now: Timestamp) -> bool {
     let mut changed = agents::advance(state, now);
@@ -169,8 +191,7 @@ fn step(state: &mut State, now: Timestamp) -> bool {
         for task in cluster.tasks.values_mut() {
             moved |= task.advance(now, |seconds| state.takes(seconds));
         }
-        let services: Vec<String> = cluster.services.keys().cloned().collect();
-        for service in services {
+        for service in rest::restless(&cluster) {
             moved |= scheduler::schedule(state, &mut cluster, &service, now);
             if let Some(service) = cluster.services.get_mut(&service)
                 && service.retry_at.is_some_and(|at| at <= now)

@@ -9,6 +9,7 @@ use super::definition_defaults::complete;
 use super::paging::{listed, page};
 use super::shapes::Input;
 use super::tags::{self, Tags};
+use super::task_life::Task;
 use super::{definition_checks, epoch, errors};
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
@@ -224,11 +225,14 @@ pub(super) fn purge(state: &mut State) -> bool {
     for family in ecs.families.values_mut() {
         let before = family.revisions.len();
         family.revisions.retain(|_, definition| {
-            let used = ecs.clusters.values().any(|cluster| {
-                cluster.tasks.values().any(|task| task.last_status != "STOPPED" && task.definition == definition.arn())
-                    || cluster.services.values().any(|service| service.uses(definition.arn()))
-            });
-            used || definition.status() != "DELETE_IN_PROGRESS"
+            let is_used = || {
+                ecs.clusters.values().any(|cluster| {
+                    let runs = |task: &Task| task.last_status != "STOPPED" && task.definition == definition.arn();
+                    cluster.tasks.values().any(runs)
+                        || cluster.services.values().any(|service| service.uses(definition.arn()))
+                })
+            };
+            definition.status() != "DELETE_IN_PROGRESS" || is_used()
         });
         changed |= family.revisions.len() != before;
     }

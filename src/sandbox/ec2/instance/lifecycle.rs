@@ -154,6 +154,11 @@ pub(in crate::sandbox::ec2) fn advance(state: &mut State, now: Timestamp) -> boo
     moved
 }
 
+/// When something happens to instances by itself, or did.
+pub(in crate::sandbox::ec2) fn dues(state: &State) -> impl Iterator<Item = Timestamp> {
+    state.ec2.instances.values().flat_map(|instance| instance.due.into_iter().chain(instance.metadata.pending_until))
+}
+
 fn step(state: &mut State, now: Timestamp) -> bool {
     // Even where nothing takes time: who waits for the end must be able to see it.
     let gone_after = state.takes(3600.0).max(Duration::from_secs(10));

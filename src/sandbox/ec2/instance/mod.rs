@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub(super) use self::lifecycle::{OPERATIONS as LIFECYCLE_OPERATIONS, advance};
+pub(super) use self::lifecycle::{OPERATIONS as LIFECYCLE_OPERATIONS, advance, dues};
 pub(super) use self::options::OPERATIONS as OPTION_OPERATIONS;
 pub(super) use self::profile::{OPERATIONS as PROFILE_OPERATIONS, ProfileAssociation};
 pub(super) use self::run::OPERATIONS as RUN_OPERATIONS;

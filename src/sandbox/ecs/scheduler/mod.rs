@@ -36,6 +36,11 @@ pub(super) fn schedule(state: &mut State, cluster: &mut Cluster, name: &str, now
     changed
 }
 
+/// How long a service that complained does not do so again.
+pub(super) fn complaint_pause(state: &State) -> std::time::Duration {
+    state.takes(60.0).max(std::time::Duration::from_secs(1))
+}
+
 struct Turn<'a> {
     state: &'a mut State,
     cluster: &'a mut Cluster,
@@ -52,7 +57,7 @@ impl Turn<'_> {
 
     /// Like `tell`, but at most once a minute.
     fn complain(&mut self, message: &str) {
-        let pause = self.state.takes(60.0).max(std::time::Duration::from_secs(1));
+        let pause = complaint_pause(self.state);
         if self.service.complained_at.is_none_or(|at| at + pause <= self.now) {
             self.service.complained_at = Some(self.now);
             self.tell(message);
