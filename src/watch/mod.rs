@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::files::{Hints, fingerprint};
 use crate::apply::{Outcome, apply};
-use crate::aws::Aws;
+use crate::aws::{Aws, told};
 use crate::desired::Desired;
 use crate::diagnostic::{self, Diagnostic};
 use crate::observed::survey;
@@ -239,7 +239,8 @@ impl Watch {
             // Reading changes nothing, so it can be left anywhere.
             () = self.stop.cancelled() => return Err("stopped".to_owned()),
         };
-        let found = found.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+        let found =
+            found.map_err(|faults| told(&faults).into_iter().map(|(text, _)| text).collect::<Vec<_>>().join("; "))?;
         Ok(plan(desired, &found, Goal::Converge, self.settings.guards, aws.counts()))
     }
 
@@ -270,7 +271,11 @@ impl Watch {
                     serde_json::Value::Array(items) => {
                         items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", ")
                     }
-                    value => format!("{value} {name}"),
+                    // The names are those of counts: steps, findings.
+                    value => match value.as_u64() {
+                        Some(1) => format!("1 {}", name.trim_end_matches('s')),
+                        _ => format!("{value} {name}"),
+                    },
                 })
                 .collect();
             format!("{now} {what}: {}\n", facts.join(", ")).replace(": \n", "\n")
