@@ -159,8 +159,29 @@ where
     }
 }
 
+/// Faults as sentences, each with what can be done about it. Calls that failed alike are one sentence.
+pub fn told(faults: &[Fault]) -> Vec<(String, Option<&'static str>)> {
+    let mut told: Vec<(&Fault, usize)> = Vec::new();
+    for fault in faults {
+        let is_alike = |other: &Fault| other.code == fault.code && other.message == fault.message;
+        match told.iter_mut().find(|(first, _)| is_alike(first)) {
+            Some((_, more)) => *more += 1,
+            None => told.push((fault, 0)),
+        }
+    }
+    let sentence = |(fault, more): (&Fault, usize)| {
+        let text = match more {
+            0 => fault.to_string(),
+            1 => format!("{fault} (and 1 other call)"),
+            more => format!("{fault} (and {more} other calls)"),
+        };
+        (text, fault.hint())
+    };
+    told.into_iter().map(sentence).collect()
+}
+
 /// The innermost messages of an error chain, which are the ones that say what happened.
-fn chain(error: &dyn StdError) -> String {
+pub(super) fn chain(error: &dyn StdError) -> String {
     let mut messages = Vec::new();
     let mut next = error.source();
     while let Some(error) = next {
@@ -255,6 +276,21 @@ const BY_CODE: &[(&str, Cause)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_that_failed_alike_are_told_once() {
+        let fault = |operation, message: &str| Fault::found(operation, Cause::NoAnswer, message);
+        let faults = [
+            fault("ec2:DescribeVpcs", "AWS was not reached"),
+            fault("ec2:DescribeSubnets", "AWS was not reached"),
+            fault("ec2:DescribeInstances", "no answer in time"),
+        ];
+        let texts: Vec<String> = told(&faults).into_iter().map(|(text, _)| text).collect();
+        assert_eq!(
+            texts,
+            ["ec2:DescribeVpcs: AWS was not reached (and 1 other call)", "ec2:DescribeInstances: no answer in time"]
+        );
+    }
 
     #[test]
     fn codes_are_sorted_by_what_to_do_next() {

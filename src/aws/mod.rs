@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use self::count::CountCalls;
 pub use self::count::Counts;
-pub use self::fault::{Cause, Fault, fault};
+pub use self::fault::{Cause, Fault, fault, told};
 pub use self::services::Services;
 
 /// How often a throttled or failed call is sent, the first time included.

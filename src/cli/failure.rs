@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::output::{ErrorOutput, FORMAT_VERSION, FailureOutput};
 use super::{Global, Output, print, talk};
-use crate::aws::{Cause, Fault};
+use crate::aws::{Cause, Fault, told};
 use crate::diagnostic::{self, Diagnostic};
 use crate::observed::{SurveyError, WrongAccount};
 use crate::plan::Refusal;
@@ -59,9 +59,9 @@ impl Failure {
             Self::Refused(refusals) => crate::report::plan::refusals(refusals),
             Self::Faults(faults) => {
                 let mut out = String::new();
-                for fault in faults {
-                    writeln!(out, "{} {fault}", style::paint(style::ERROR, "error:")).ok();
-                    if let Some(hint) = fault.hint() {
+                for (text, hint) in told(faults) {
+                    writeln!(out, "{} {text}", style::paint(style::ERROR, "error:")).ok();
+                    if let Some(hint) = hint {
                         writeln!(out, "  {} {hint}", style::paint(style::HINT, "help:")).ok();
                     }
                 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 pub use self::shared::{Shared, TaggedArn};
-use crate::aws::{Aws, Fault};
+use crate::aws::{Aws, Fault, told};
 use crate::kinds::{About, AnyKind, Found, KINDS, Place, Purpose, Scope, Wanted};
 
 /// What was found, by kind.
@@ -41,7 +41,7 @@ pub enum SurveyError {
     #[error(transparent)]
     Account(WrongAccount),
     /// Every read that failed.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("{}", told(.0).into_iter().map(|(text, _)| text).collect::<Vec<_>>().join("; "))]
     Faults(Vec<Fault>),
 }
 

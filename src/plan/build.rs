@@ -134,6 +134,8 @@ impl Planner<'_> {
                 if key.is_some() && live.key.is_some() && key != live.key && forcing.is_empty() {
                     forcing.push("name".to_owned());
                 }
+                // Tags alone move nothing: an ARN that comes with a new revision stays.
+                let moves = !change.fields.is_empty();
                 if !kind.about().forgets_tags {
                     change.fields.extend(tags::changes(&change.tags, &live.tags));
                 }
@@ -157,8 +159,10 @@ impl Planner<'_> {
                 let mut attributes = live.attributes.clone();
                 match change.action {
                     Action::Replace => attributes = foretold,
-                    Action::Update => attributes.retain(|name, _| !kind.about().moving.contains(&name.as_str())),
-                    Action::Create | Action::Delete | Action::None => {}
+                    Action::Update if moves => {
+                        attributes.retain(|name, _| !kind.about().moving.contains(&name.as_str()));
+                    }
+                    Action::Update | Action::Create | Action::Delete | Action::None => {}
                 }
                 draft.known.insert(address.clone(), attributes);
                 change.live = Some(live.clone());

@@ -19,6 +19,7 @@ pub use self::diff::{FieldChange, carry_over, diff};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::kinds::{Attributes, Found, Place};
+use crate::manifest::substitute;
 
 /// The version of the plan's shape, for whoever reads it as JSON.
 pub const FORMAT_VERSION: u32 = 1;
@@ -50,6 +51,15 @@ impl Plan {
 
     pub fn is_empty(&self) -> bool {
         self.pending().next().is_none()
+    }
+
+    /// What a change declares, with the values that are known by now in place of its references.
+    pub fn declared(&self, change: &Change) -> Option<Value> {
+        let spec = change.desired.as_ref()?;
+        Some(substitute(spec, &|reference| {
+            let attribute = reference.attribute.as_deref()?;
+            self.known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
+        }))
     }
 
     /// How many changes of each action there are.

@@ -43,7 +43,7 @@ pub fn plan(plan: &Plan) -> String {
     }
     let mut left_out = 0;
     for change in plan.pending() {
-        let fold = fold(change);
+        let fold = fold(plan, change);
         if out.len() + fold.len() > LONGEST {
             left_out += 1;
         } else {
@@ -56,7 +56,7 @@ pub fn plan(plan: &Plan) -> String {
     out
 }
 
-fn fold(change: &Change) -> String {
+fn fold(plan: &Plan, change: &Change) -> String {
     let why = reason(&change.reason).map(|text| format!(": {}", escape(&text))).unwrap_or_default();
     let mut out = format!(
         "<details><summary>{} <code>{}</code>{why}</summary>\n\n```diff\n",
@@ -64,7 +64,7 @@ fn fold(change: &Change) -> String {
         escape(&change.address.to_string())
     );
     if change.action == Action::Create {
-        for (path, value) in change.desired.iter().flat_map(|spec| flat("", spec)) {
+        for (path, value) in plan.declared(change).iter().flat_map(|spec| flat("", spec)) {
             writeln!(out, "+ {path}: {}", fenced(&value)).ok();
         }
     } else if change.action == Action::Delete {

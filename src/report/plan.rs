@@ -12,7 +12,7 @@ use crate::plan::{Action, Change, FieldChange, Plan, Reason, Refusal};
 pub fn text(plan: &Plan) -> String {
     let mut out = String::new();
     for change in plan.pending() {
-        write_change(&mut out, change);
+        write_change(&mut out, plan, change);
     }
     for change in plan.changes.iter().filter(|change| matches!(change.reason, Reason::NotReady(_))) {
         if let Reason::NotReady(why) = &change.reason {
@@ -65,7 +65,7 @@ pub fn refusals(refusals: &[Refusal]) -> String {
     out
 }
 
-fn write_change(out: &mut String, change: &Change) {
+fn write_change(out: &mut String, plan: &Plan, change: &Change) {
     let look = style::of(change.action);
     let id = change.live.as_ref().map(|live| format!(" ({})", live.id)).unwrap_or_default();
     let because =
@@ -73,7 +73,7 @@ fn write_change(out: &mut String, change: &Change) {
     let head = style::paint(look, &format!("{} {}", change.action.glyph(), change.address));
     writeln!(out, "{head}{id}{because}").ok();
     if change.action == Action::Create {
-        for (path, value) in change.desired.iter().flat_map(|spec| flat("", spec)) {
+        for (path, value) in plan.declared(change).iter().flat_map(|spec| flat("", spec)) {
             writeln!(out, "      {path}: {value}").ok();
         }
         return;

@@ -23,7 +23,8 @@ pub fn shown(value: &Value) -> String {
 }
 
 fn is_one_reference(text: &str) -> bool {
-    text.starts_with("${") && text.ends_with('}') && text.matches("${").count() == 1
+    // Without a dot it is no reference: the program that gets it reads it.
+    text.starts_with("${") && text.ends_with('}') && text.matches("${").count() == 1 && text.contains('.')
 }
 
 /// The leaves of a value with their paths, which begin with `path`.
@@ -33,6 +34,8 @@ pub fn flat(path: &str, value: &Value) -> Vec<(String, String)> {
         Value::Object(members) if !members.is_empty() => {
             members.iter().flat_map(|(name, value)| flat(&joined(name), value)).collect()
         }
+        // A spec without fields has no line.
+        Value::Object(_) if path.is_empty() => Vec::new(),
         Value::Array(items) if items.iter().any(Value::is_object) => items
             .iter()
             .enumerate()
@@ -55,6 +58,9 @@ mod tests {
     fn values_stay_on_their_line() {
         assert_eq!(shown(&json!("a\nb")), r#""a\nb""#);
         assert_eq!(shown(&json!("${Vpc.edge.id}")), "(known after apply: Vpc.edge.id)");
+        assert_eq!(shown(&json!("${HOME}")), "${HOME}");
+        assert_eq!(flat("", &json!({})), []);
+        assert_eq!(flat("", &json!({"labels": {}})), [("labels".to_owned(), "{}".to_owned())]);
         assert_eq!(shown(&json!("x\u{1b}[31m")), "x\u{fffd}[31m");
     }
 

@@ -270,7 +270,11 @@ impl Watch {
                     serde_json::Value::Array(items) => {
                         items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", ")
                     }
-                    value => format!("{value} {name}"),
+                    // The names are those of counts: steps, findings.
+                    value => match value.as_u64() {
+                        Some(1) => format!("1 {}", name.trim_end_matches('s')),
+                        _ => format!("{value} {name}"),
+                    },
                 })
                 .collect();
             format!("{now} {what}: {}\n", facts.join(", ")).replace(": \n", "\n")

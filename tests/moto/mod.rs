@@ -51,6 +51,9 @@ const DRIFT: &[&str] = &[
     "desiredCount: 0 → 2",
     "+ KeyPair/hosts",
     "+ Instance/host",
+    // What is there is not to be known after apply.
+    "subnetId: subnet-",
+    "ECS_CLUSTER: edge",
     "Plan: 2 to create, 10 to update; 4 unchanged.",
 ];
 

@@ -82,8 +82,11 @@ async fn a_change_registers_a_revision_and_keeps_the_old() {
     assert!(!plan.known[&Address::new("TaskDefinition", "till")].contains_key("arn"));
     trial.converge(&till(&changed)).await;
     assert_eq!(active(&trial, "till").await, ["till:1", "till:2"]);
-    // Tags alone need no revision.
-    trial.converge(&till(&format!("tags: {{owner: x}}, {changed}"))).await;
+    // Tags alone need no revision, and who refers to it is not changed.
+    let tagged = till(&format!("tags: {{owner: x}}, {changed}"));
+    let plan = trial.plan(&tagged).await;
+    assert!(!plan.is_empty() && plan.known[&Address::new("TaskDefinition", "till")].contains_key("arn"));
+    trial.converge(&tagged).await;
     assert_eq!(active(&trial, "till").await, ["till:1", "till:2"]);
     let calls = |trial: &Trial| -> u64 {
         let counts = trial.aws.counts();
