@@ -93,6 +93,12 @@ const HINTS: &[(&str, &str, &str)] = &[
         "Unable to assume the service linked role",
         "create it once: aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com",
     ),
+    (
+        "RulesPerSecurityGroupLimitExceeded",
+        "",
+        "a group has room for 60 rules in and 60 out, IPv4 and IPv6 counted apart; join address blocks, name a prefix \
+         list, spread the rules over two groups, or raise the quota L-0EA8095F",
+    ),
     ("", "iam:PassRole", "the caller needs iam:PassRole on that role"),
     ("InvalidClientTokenId", "", "the access key is not valid in this partition or was deleted"),
 ];

@@ -342,3 +342,61 @@ async fn a_host_goes_when_its_tasks_have_ended() {
     tokio::join!(trial.destroy(&text), stop);
     assert!(waits(&trial).iter().any(|why| why.starts_with("draining: of no service") && why.contains(&id)));
 }
+
+/// A plan with nothing left out.
+async fn close_look(trial: &Trial, desired: &crate::desired::Desired, goal: crate::plan::Goal) -> Plan {
+    let survey = survey(&trial.aws, &desired.place(), &desired.wanted(), Purpose::Deep).await.unwrap();
+    crate::plan::plan(desired, &survey, goal, crate::plan::Guards::default(), trial.aws.counts())
+}
+
+#[tokio::test]
+async fn a_role_on_another_path_comes_back_into_its_profile() {
+    let text = example("instance-profile");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let moved = text.replacen("spec:\n  assumeRole", "spec:\n  path: /edge/\n  assumeRole", 1);
+    let plan = trial.plan(&moved).await;
+    let of = |kind: &str| plan.changes.iter().find(|change| change.address.kind == kind).unwrap();
+    assert_eq!(of("Role").action, Action::Replace);
+    let profile = of("InstanceProfile");
+    assert_eq!((profile.action, &profile.reason), (Action::Update, &Reason::Follows(of("Role").address.clone())));
+    trial.converge(&moved).await;
+    trial.destroy(&moved).await;
+}
+
+#[tokio::test]
+async fn a_profile_of_ours_with_a_foreign_role_is_found_by_a_close_look() {
+    use crate::plan::Goal;
+    let text = example("instance-profile");
+    let role = text.split("---\napiVersion: farpost/v1\nkind: InstanceProfile").next().unwrap().to_owned();
+    let mut trial = Trial::new().await;
+    for goal in [Goal::Converge, Goal::Destroy] {
+        trial.converge(&text).await;
+        let iam = trial.aws.iam().clone();
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+        let name = if goal == Goal::Converge { "foreign" } else { "foreigner" };
+        iam.create_role().role_name(name).assume_role_policy_document(trust).send().await.unwrap();
+        let profile = "branch-17-host";
+        let remove = iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(profile);
+        remove.send().await.unwrap();
+        iam.add_role_to_instance_profile().instance_profile_name(profile).role_name(name).send().await.unwrap();
+        // Neither is a profile of somebody else's taken for ours.
+        iam.create_instance_profile().instance_profile_name(format!("of-{name}")).send().await.unwrap();
+        let desired = match goal {
+            Goal::Converge => declared(&role),
+            Goal::Destroy => crate::desired::Desired::nothing(declared(&role).stack),
+        };
+        let plan = close_look(&trial, &desired, goal).await;
+        let gone: Vec<String> = plan
+            .pending()
+            .filter(|change| change.action == Action::Delete && change.address.kind == "InstanceProfile")
+            .map(|change| change.address.to_string())
+            .collect();
+        assert_eq!(gone, ["InstanceProfile/branch-17-host"]);
+        let outcome = trial.carry_out(plan).await;
+        assert!(outcome.is_complete(), "{outcome:#?}");
+        let left = iam.get_instance_profile().instance_profile_name(profile).send().await;
+        assert!(left.is_err());
+        iam.get_role().role_name(name).send().await.unwrap();
+    }
+}

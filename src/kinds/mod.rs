@@ -11,6 +11,7 @@ mod host_tests;
 mod iam;
 pub mod instance;
 pub mod instance_profile;
+mod interfaces;
 pub mod internet_gateway;
 pub mod key_pair;
 mod mirror;

@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, UserIdGroupPair};
 
-use super::trial::{Trial, declared, example, findings};
+use super::trial::{Trial, checked, declared, example, findings};
 use crate::apply::Event;
 use crate::plan::{Action, Reason};
 
@@ -225,4 +225,173 @@ fn a_private_key_is_in_no_report() {
         let report = crate::diagnostic::text::render(&findings, false);
         assert!(report.contains("a new key") && !report.contains("c2VjcmV0"), "{report}");
     }
+}
+
+fn waits(trial: &Trial) -> Vec<&str> {
+    let waits = trial.events.iter().filter_map(|event| match event {
+        Event::Waiting { why, .. } => Some(why.as_str()),
+        _ => None,
+    });
+    waits.collect()
+}
+
+/// The plan's word on each object of a kind.
+fn actions(plan: &crate::plan::Plan, kind: &str) -> Vec<Action> {
+    plan.changes.iter().filter(|change| change.address.kind == kind).map(|change| change.action).collect()
+}
+
+#[tokio::test]
+async fn a_new_subnet_joins_the_table_of_the_old_one() {
+    let text = example("route-table");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let table = trial.survey(&declared(&text)).await.of("RouteTable")[0].id.clone();
+    let moved = text.replace("10.17.100.0/24", "10.17.101.0/24");
+    let plan = trial.plan(&moved).await;
+    assert_eq!(actions(&plan, "Subnet"), [Action::Replace]);
+    assert_eq!(actions(&plan, "RouteTable"), [Action::Update]);
+    trial.converge(&moved).await;
+    assert_eq!(trial.survey(&declared(&moved)).await.of("RouteTable")[0].id, table);
+    trial.destroy(&moved).await;
+}
+
+#[test]
+fn two_tables_cannot_have_one_subnet_nor_be_the_main_one() {
+    let second = "\n---\napiVersion: farpost/v1\nkind: RouteTable\nmetadata: {name: second}\nspec:\n  \
+                  vpcId: ${Vpc.branch}\n";
+    let claim = |table: &str| format!("{}{table}", example("route-table"));
+    let found = findings(&claim(&format!("{second}  subnetIds: ['${{Subnet.region}}']\n")));
+    assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["subnet-of-two-tables"]);
+    let report = crate::diagnostic::text::render(&found, false);
+    // Both places are shown.
+    assert!(
+        report.contains("    - ${Subnet.region}") && report.contains("subnetIds: ['${Subnet.region}']"),
+        "{report}"
+    );
+    let main = claim(&format!("{second}  main: true\n")).replace("  routes:\n", "  main: true\n  routes:\n");
+    let found = findings(&main);
+    assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["two-main-tables"]);
+    assert!(findings(&claim(&format!("{second}  main: true\n"))).is_empty());
+}
+
+#[tokio::test]
+async fn a_main_table_goes_and_leaves_the_vpc_its_own() {
+    let text = example("route-table");
+    let main = text.replace("  routes:\n", "  main: true\n  routes:\n");
+    let mut trial = Trial::new().await;
+    trial.converge(&main).await;
+    // The table goes, the VPC stays.
+    let start = main.find("---\napiVersion: farpost/v1\nkind: RouteTable").unwrap();
+    trial.converge(&main[..start]).await;
+    trial.converge(&main).await;
+    trial.destroy(&main).await;
+    // Somebody made it the main one, and everything goes.
+    trial.converge(&text).await;
+    let survey = trial.survey(&declared(&text)).await;
+    let (vpc, table) = (&survey.of("Vpc")[0].id, &survey.of("RouteTable")[0].id);
+    let ec2 = trial.aws.ec2();
+    let filters = [("vpc-id", vpc.as_str()), ("association.main", "true")];
+    let filters = filters.map(|(name, value)| Filter::builder().name(name).values(value).build());
+    let tables = ec2.describe_route_tables().set_filters(Some(filters.to_vec())).send().await.unwrap();
+    let association = tables.route_tables()[0].associations()[0].route_table_association_id().unwrap();
+    let seize = ec2.replace_route_table_association().association_id(association).route_table_id(table);
+    seize.send().await.unwrap();
+    trial.destroy(&text).await;
+}
+
+#[test]
+fn a_group_that_refers_to_itself_is_told_how_to_say_that() {
+    let text =
+        example("security-group").replace("      self: true\n", "      sourceSecurityGroupId: ${SecurityGroup.app}\n");
+    let findings = findings(&text);
+    assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["cycle"]);
+    assert!(findings[0].help.as_deref().unwrap().contains("self: true"), "{findings:#?}");
+}
+
+/// A group with so many rules, from a first port on.
+fn many_rules(number: u16, first: u16) -> String {
+    let rules: Vec<String> = (first..first + number)
+        .map(|port| format!("    - {{ipProtocol: tcp, fromPort: {port}, cidrIp: 10.0.0.0/8}}\n"))
+        .collect();
+    let text = example("vpc");
+    format!(
+        "{text}\n---\napiVersion: farpost/v1\nkind: SecurityGroup\nmetadata: {{name: many}}\nspec:\n  \
+         vpcId: ${{Vpc.branch}}\n  ingress:\n{}",
+        rules.concat()
+    )
+}
+
+#[tokio::test]
+async fn rules_that_have_no_room_beside_the_old_ones_take_their_place() {
+    let mut trial = Trial::new().await;
+    trial.converge(&many_rules(50, 1000)).await;
+    trial.converge(&many_rules(55, 2000)).await;
+    let (desired, findings) = checked(&many_rules(61, 3000));
+    assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["rule-quota"]);
+    let desired = desired.unwrap();
+    let survey = trial.survey(&desired).await;
+    let plan = crate::plan::plan(
+        &desired,
+        &survey,
+        crate::plan::Goal::Converge,
+        crate::plan::Guards::default(),
+        trial.aws.counts(),
+    );
+    let outcome = trial.carry_out(plan).await;
+    assert!(!outcome.is_complete());
+    let said = format!("{:#?}", trial.events);
+    assert!(said.contains("RulesPerSecurityGroupLimitExceeded") && said.contains("L-0EA8095F"), "{said}");
+    // What was open is still open.
+    assert!(trial.plan(&many_rules(55, 2000)).await.is_empty());
+}
+
+/// Waiting for `AmazonEC2` to forget an instance, as somebody else would.
+async fn terminate(ec2: &aws_sdk_ec2::Client, instance: &str) {
+    ec2.terminate_instances().instance_ids(instance).send().await.unwrap();
+    for _ in 0..200 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        let filter = Filter::builder().name("attachment.instance-id").values(instance).build();
+        let left = ec2.describe_network_interfaces().filters(filter).send().await.unwrap();
+        if left.network_interfaces().is_empty() {
+            return;
+        }
+    }
+    panic!("{instance} does not go");
+}
+
+#[tokio::test]
+async fn what_holds_a_group_a_subnet_and_a_vpc_is_named() {
+    let text = format!(
+        "{}\n---\napiVersion: farpost/v1\nkind: Subnet\nmetadata: {{name: region}}\nspec:\n  \
+         vpcId: ${{Vpc.branch}}\n  cidrBlock: 10.17.100.0/24\n",
+        example("security-group")
+    );
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let survey = trial.survey(&declared(&text)).await;
+    let vpc = survey.of("Vpc")[0].id.clone();
+    let subnet = survey.of("Subnet")[0].id.clone();
+    let group = survey.of("SecurityGroup").iter().find(|one| one.attributes["name"] == "app").unwrap().id.clone();
+    let ec2 = trial.aws.ec2().clone();
+    let run = ec2.run_instances().min_count(1).max_count(1).image_id("ami-0b0a7f00d0000001a");
+    let run = run.instance_type(aws_sdk_ec2::types::InstanceType::T3Small).subnet_id(&subnet).security_group_ids(group);
+    let instance = run.send().await.unwrap().instances()[0].instance_id().unwrap().to_owned();
+    let foreign = ec2.create_subnet().vpc_id(&vpc).cidr_block("10.17.200.0/24").send().await.unwrap();
+    let foreign = foreign.subnet().unwrap().subnet_id().unwrap().to_owned();
+    let later = tokio::spawn({
+        let (instance, foreign) = (instance.clone(), foreign.clone());
+        async move {
+            tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+            terminate(&ec2, &instance).await;
+            tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+            ec2.delete_subnet().subnet_id(&foreign).send().await.unwrap();
+        }
+    });
+    trial.destroy(&text).await;
+    later.await.unwrap();
+    let by_instance = format!("of instance {instance}");
+    let named =
+        waits(&trial).into_iter().filter(|why| why.starts_with("held by network") && why.ends_with(&by_instance));
+    assert!(named.count() >= 2, "the group and the subnet: {:#?}", trial.events);
+    assert!(waits(&trial).contains(&format!("held by subnet {foreign}").as_str()), "{:#?}", trial.events);
 }

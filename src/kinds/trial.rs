@@ -100,7 +100,8 @@ pub(super) fn findings(text: &str) -> Vec<Diagnostic> {
     checked(text).1
 }
 
-fn checked(text: &str) -> (Option<Desired>, Vec<Diagnostic>) {
+/// The manifests of a text as far as they are sound, and what is wrong with them.
+pub(super) fn checked(text: &str) -> (Option<Desired>, Vec<Diagnostic>) {
     let mut kinds: Vec<&str> = KINDS.iter().map(|kind| kind.about().kind).collect();
     kinds.push(STACK_KIND);
     // Beside the examples, whose `specFrom` names files there.

@@ -133,6 +133,11 @@ impl Check<'_> {
             .unwrap_or_default()
     }
 
+    /// Why AWS's field of this name is none here, where the schema says so.
+    fn left_out(&self, error: &ValidationError<'_>, name: &str) -> Option<&str> {
+        self.schema_beside(error)?.get("x-left-out")?.get(name)?.as_str()
+    }
+
     /// The first sentence of the field's documentation, as help.
     fn description(&self, error: &ValidationError<'_>) -> Option<String> {
         let text = self.schema_beside(error)?.get("description")?.as_str()?;
@@ -148,7 +153,9 @@ impl Check<'_> {
                 .at(self.source.key_label(&pointer));
             let written = |known: &&str| error.instance().get(*known).is_none();
             let candidates = known.iter().map(String::as_str).filter(written);
-            if let Some(near) = suggest::closest(name, candidates) {
+            if let Some(why) = self.left_out(error, name) {
+                finding = finding.help(why);
+            } else if let Some(near) = suggest::closest(name, candidates) {
                 finding = finding.help(format!("did you mean `{near}`?")).suggest(near);
             } else if !known.is_empty() {
                 let fields = suggest::list(known.iter().map(String::as_str));

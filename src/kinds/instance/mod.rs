@@ -36,6 +36,7 @@ pub use self::spec::{
 use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, of_kind};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
+use crate::manifest::references::whole;
 
 /// The tag that remembers the parameter that an image was given by.
 const IMAGE_TAG: &str = "farpost/image";
@@ -131,10 +132,15 @@ impl Kind for Instance {
 
     /// Without the routes of its subnet the agent reaches nobody; without its cluster it registers nowhere.
     fn runtime_needs(spec: &InstanceSpec, others: &BTreeMap<Address, Value>) -> Vec<Address> {
-        let routes = |other: &Value| {
+        let lists = |other: &Value| {
             let subnets = other["subnetIds"].as_array();
             subnets.is_some_and(|ids| ids.iter().any(|id| *id == *spec.subnet_id))
         };
+        // A subnet in no list follows the main table of its VPC.
+        let is_listed = of_kind(others, "RouteTable").any(|(_, other)| lists(other));
+        let subnet = whole(&spec.subnet_id).and_then(|reference| others.get(&Address::from(&reference)));
+        let vpc = subnet.filter(|_| !is_listed).map(|subnet| &subnet["vpcId"]);
+        let routes = |other: &Value| lists(other) || (other["main"] == true && vpc == Some(&other["vpcId"]));
         let registers_in = |address: &Address, other: &Value| {
             let name = other["clusterName"].as_str().unwrap_or(&address.name);
             spec.cluster().is_some_and(|cluster| cluster == name)
@@ -197,5 +203,12 @@ mod tests {
         ]);
         let needs: Vec<String> = Instance::runtime_needs(&spec, &others).iter().map(Address::to_string).collect();
         assert_eq!(needs, ["Cluster/edge", "Cluster/named", "RouteTable/out"]);
+        // Without a table of its own it is the VPC's main one.
+        let others = BTreeMap::from([
+            (Address::new("Subnet", "floor"), json!({"vpcId": "${Vpc.a.id}"})),
+            (Address::new("RouteTable", "main"), json!({"vpcId": "${Vpc.a.id}", "main": true})),
+            (Address::new("RouteTable", "elsewhere"), json!({"vpcId": "${Vpc.b.id}", "main": true})),
+        ]);
+        assert_eq!(Instance::runtime_needs(&spec, &others), [Address::new("RouteTable", "main")]);
     }
 }

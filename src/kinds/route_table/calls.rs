@@ -7,7 +7,7 @@ use super::lower::{Association, lower};
 use super::spec::{Route, RouteTableSpec, SubnetId};
 use crate::aws::ec2::{filter, tag_specification};
 use crate::aws::{Aws, Cause, Fault, fault};
-use crate::kinds::{Changed, Found, Owner, Progress, Scope, Target};
+use crate::kinds::{Changed, Found, Owner, Progress, STACK_TAG, Scope, Target};
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<RouteTableSpec>>, Fault> {
     let tables = describe(aws, filter(scope, "route-table-id")).await?;
@@ -45,7 +45,7 @@ pub(super) async fn update(
     aws: &Aws,
     target: &Target<RouteTableSpec>,
     live: &Found<RouteTableSpec>,
-    _: &Changed,
+    changed: &Changed,
 ) -> Result<Progress, Fault> {
     let id = &live.id;
     let routes = RouteChanges::between(&target.full, &live.spec);
@@ -66,6 +66,11 @@ pub(super) async fn update(
     }
     let new: Vec<&SubnetId> = subnets.iter().filter(|subnet| !live_subnets.contains(subnet)).collect();
     associate(aws, id, &new).await?;
+    match changed.has("main").then_some(target.full.main) {
+        Some(Some(true)) => make_main(aws, &target.full.vpc_id, id).await?,
+        Some(_) => give_main_back(aws, live).await?,
+        None => {}
+    }
     for route in routes.delete {
         delete_route(aws, id, route).await?;
     }
@@ -163,8 +168,7 @@ async fn associate(aws: &Aws, table: &str, subnets: &[&SubnetId]) -> Result<(), 
         describe(aws, filter).await?.iter().flat_map(|table| associations(&lower(table, None))).collect();
     for SubnetId(subnet) in subnets {
         if let Some(old) = elsewhere.iter().find(|one| one.subnet.as_ref() == Some(subnet)) {
-            let call = aws.ec2().replace_route_table_association().association_id(&old.id).route_table_id(table);
-            match call.send().await.map_err(fault("ec2:ReplaceRouteTableAssociation")) {
+            match replace_association(aws, &old.id, table).await {
                 // The other table has let go of it meanwhile.
                 Err(fault) if fault.code == "InvalidAssociationID.NotFound" => {}
                 answer => {
@@ -179,8 +183,54 @@ async fn associate(aws: &Aws, table: &str, subnets: &[&SubnetId]) -> Result<(), 
     Ok(())
 }
 
+/// All tables of a VPC.
+async fn of_vpc(aws: &Aws, vpc: &str) -> Result<Vec<Found<RouteTableSpec>>, Fault> {
+    let tables = describe(aws, Filter::builder().name("vpc-id").values(vpc).build()).await?;
+    Ok(tables.iter().map(|table| lower(table, None)).collect())
+}
+
+/// Takes the place of the VPC's main table.
+async fn make_main(aws: &Aws, vpc: &str, table: &str) -> Result<(), Fault> {
+    let tables = of_vpc(aws, vpc).await?;
+    let main = tables.iter().flat_map(associations).find(|association| association.main);
+    let Some(main) = main else {
+        return Err(Fault::found(
+            REPLACE,
+            Cause::Invalid,
+            format!("{vpc} has no main route table to take the place of"),
+        ));
+    };
+    replace_association(aws, &main.id, table).await
+}
+
+/// Gives the place of the VPC's main table to one that no stack owns: AWS made one with the VPC.
+async fn give_main_back(aws: &Aws, live: &Found<RouteTableSpec>) -> Result<(), Fault> {
+    let Some(main) = associations(live).into_iter().find(|association| association.main) else { return Ok(()) };
+    let tables = of_vpc(aws, &live.spec.vpc_id).await?;
+    let others = tables.iter().filter(|table| table.id != live.id && !table.tags.contains_key(STACK_TAG));
+    // The one that AWS made serves no subnet by itself, and nobody named it.
+    let Some(other) = others.min_by_key(|table| (associations(table).len(), table.tags.len())) else {
+        let message =
+            format!("{} is the main route table of {}, and there is no other to be it", live.id, live.spec.vpc_id);
+        return Err(Fault::found(REPLACE, Cause::Invalid, message));
+    };
+    match replace_association(aws, &main.id, &other.id).await {
+        // Somebody has done it meanwhile.
+        Err(fault) if fault.cause == Cause::NotFound => Ok(()),
+        answer => answer,
+    }
+}
+
+const REPLACE: &str = "ec2:ReplaceRouteTableAssociation";
+
+async fn replace_association(aws: &Aws, association: &str, table: &str) -> Result<(), Fault> {
+    let call = aws.ec2().replace_route_table_association().association_id(association).route_table_id(table);
+    call.send().await.map(drop).map_err(fault(REPLACE))
+}
+
 pub(super) async fn delete(aws: &Aws, live: &Found<RouteTableSpec>) -> Result<Progress, Fault> {
-    for association in associations(live) {
+    give_main_back(aws, live).await?;
+    for association in associations(live).iter().filter(|association| !association.main) {
         disassociate(aws, &association.id).await?;
     }
     let call = aws.ec2().delete_route_table().route_table_id(&live.id);
@@ -217,7 +267,7 @@ mod tests {
     }
 
     fn spec(routes: Vec<Route>) -> RouteTableSpec {
-        RouteTableSpec { vpc_id: "vpc-1".to_owned(), routes: Some(routes), subnet_ids: None }
+        RouteTableSpec { vpc_id: "vpc-1".to_owned(), routes: Some(routes), subnet_ids: None, main: None }
     }
 
     #[test]

@@ -7,13 +7,14 @@ use super::spec::{Route, RouteTableSpec, SubnetId};
 use crate::aws::ec2::tags_of;
 use crate::kinds::{Attributes, Found, Readiness};
 
-/// An association of a route table, but for the one that makes it the VPC's main table.
+/// An association of a route table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Association {
     pub(super) id: String,
-    /// None for a gateway's.
+    /// None for a gateway's, and for the one that makes it the VPC's main table.
     pub(super) subnet: Option<String>,
+    pub(super) main: bool,
 }
 
 /// `declared` decides in which of two ways a route is shown that AWS answers in both.
@@ -25,11 +26,15 @@ pub(super) fn lower(table: &types::RouteTable, declared: Option<&RouteTableSpec>
         .filter(|one| one.main() != Some(true))
         .filter(|one| !matches!(state(one), Some(AssociationState::Disassociated | AssociationState::Disassociating)))
         .collect();
+    let main = table.associations().iter().find(|one| one.main() == Some(true));
     let associations: Vec<Association> = there
         .iter()
+        .copied()
+        .chain(main)
         .map(|one| Association {
             id: one.route_table_association_id().unwrap_or_default().to_owned(),
             subnet: one.subnet_id().map(str::to_owned),
+            main: one.main() == Some(true),
         })
         .collect();
     Found {
@@ -42,6 +47,7 @@ pub(super) fn lower(table: &types::RouteTable, declared: Option<&RouteTableSpec>
                 table.routes().iter().filter(|route| is_ours(route)).map(|one| lower_route(one, declared)).collect(),
             ),
             subnet_ids: Some(associations.iter().filter_map(|one| one.subnet.clone().map(SubnetId)).collect()),
+            main: Some(main.is_some()),
         },
         tags: tags_of(table.tags()),
         readiness: there
@@ -173,13 +179,14 @@ mod tests {
             network_interface_id: Some("eni-1".to_owned()),
             ..Route::default()
         };
-        let declared = RouteTableSpec { vpc_id: String::new(), routes: Some(vec![declared]), subnet_ids: None };
+        let declared =
+            RouteTableSpec { vpc_id: String::new(), routes: Some(vec![declared]), subnet_ids: None, main: None };
         let routes = lower(&live(), Some(&declared)).spec.routes.unwrap();
         assert_eq!((&routes[0].instance_id, routes[0].network_interface_id.as_deref()), (&None, Some("eni-1")));
     }
 
     #[test]
-    fn associations_keep_their_ids_and_the_main_one_is_nobodys() {
+    fn associations_keep_their_ids_and_the_main_one_is_apart() {
         let main = RouteTableAssociation::builder().route_table_association_id("a-0").main(true).build();
         let associations = vec![
             main,
@@ -190,7 +197,8 @@ mod tests {
         let found = lower(&table(Vec::new(), associations), None);
         let subnets = ["subnet-1", "subnet-3"].map(|id| SubnetId(id.to_owned()));
         assert_eq!(found.spec.subnet_ids.as_deref(), Some(&subnets[..]));
-        assert_eq!(found.detail[1]["id"], "a-3");
+        assert_eq!(found.detail[1], serde_json::json!({"id": "a-3", "subnet": "subnet-3", "main": false}));
+        assert_eq!((found.spec.main, &found.detail[2]["id"]), (Some(true), &"a-0".into()));
         assert!(matches!(found.readiness, Readiness::Pending(_)));
     }
 }

@@ -23,6 +23,9 @@ pub struct RouteTableSpec {
     /// The subnets whose packets follow these routes; a subnet has one route table, and without one the VPC's main
     /// table. Absent: none.
     pub subnet_ids: Option<Vec<SubnetId>>,
+    /// Whether it is the VPC's main table, which serves the subnets that are in no table's list. Absent: false; then
+    /// that is the table which AWS made with the VPC.
+    pub main: Option<bool>,
 }
 
 /// A subnet.
@@ -112,6 +115,7 @@ impl RouteTableSpec {
         let subnets = self.subnet_ids.get_or_insert_default();
         subnets.sort();
         subnets.dedup();
+        self.main.get_or_insert(false);
     }
 
     pub(super) fn lint(&self, findings: &mut Findings) {
@@ -133,10 +137,16 @@ impl RouteTableSpec {
         }
     }
 
-    /// A subnet has one route table: of two that claim it, each run would take it from the other.
+    /// A subnet has one route table, and a VPC one main table: of two that claim it, each run would take it from the
+    /// other.
     pub(super) fn lint_among(&self, address: &Address, others: &BTreeMap<Address, Value>, findings: &mut Findings) {
         let earlier = others.range(..address.clone()).filter(|(other, _)| other.kind == address.kind);
         for (other, spec) in earlier {
+            if self.main == Some(true) && spec["main"] == true && spec["vpcId"] == *self.vpc_id {
+                findings.error("/main", "two-main-tables", format!("{other} is the VPC's main table already"));
+                findings.help("take main out of one of them");
+                findings.beside(other, "/main", "the first is here");
+            }
             let theirs: Vec<&str> =
                 spec["subnetIds"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             for (index, subnet) in self.subnet_ids.iter().flatten().enumerate() {

@@ -61,7 +61,11 @@ pub(super) async fn update(
             // No room for both at once: then there is a moment without.
             Err(fault) if fault.code == "RulesPerSecurityGroupLimitExceeded" && !changes.revoke.is_empty() => {
                 rules.revoke(&changes.revoke).await?;
-                rules.authorize(&changes.authorize).await?;
+                if let Err(fault) = rules.authorize(&changes.authorize).await {
+                    // Not even then: the old rules are better than none.
+                    rules.authorize(&changes.revoke).await?;
+                    return Err(fault);
+                }
             }
             answer => {
                 answer?;

@@ -1,15 +1,12 @@
 //! Deleting a security group, and finding out who does not let go of it.
 
-use aws_sdk_ec2::types::{Filter, NetworkInterface};
+use aws_sdk_ec2::types::Filter;
 
 use super::calls::{Rules, describe};
 use super::rule::{Direction, Rule};
 use super::spec::SecurityGroupSpec;
 use crate::aws::{Aws, Cause, Fault, fault};
-use crate::kinds::{Found, Progress, STACK_TAG};
-
-/// How many network interfaces are named.
-const NAMED: usize = 3;
+use crate::kinds::{Found, Progress, STACK_TAG, interfaces};
 
 /// Deletes the group. When something holds it: takes back the rules of this stack's groups that name it, or says
 /// what holds it.
@@ -25,14 +22,8 @@ pub(super) async fn delete(aws: &Aws, live: &Found<SecurityGroupSpec>) -> Result
             answer => return answer,
         }
     }
-    let filter = Filter::builder().name("group-id").values(&live.id).build();
-    let pages = aws.ec2().describe_network_interfaces().filters(filter).into_paginator().items().send();
-    let interfaces = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeNetworkInterfaces"))?;
     let mut holders = users.others;
-    holders.extend(interfaces.iter().take(NAMED).map(describe_interface));
-    if interfaces.len() > NAMED {
-        holders.push(format!("{} more network interfaces", interfaces.len() - NAMED));
-    }
+    holders.extend(interfaces::holders(aws, "group-id", &live.id).await?);
     Ok(Progress::Waiting(match holders[..] {
         [] => refused.message,
         _ => format!("held by {}", holders.join(", ")),
@@ -81,33 +72,4 @@ async fn release(aws: &Aws, live: &Found<SecurityGroupSpec>) -> Result<Users, Fa
 fn naming(group: &Found<SecurityGroupSpec>, direction: Direction, other: &str) -> Vec<Rule> {
     let rules = group.spec.rules(direction).iter();
     rules.filter(|rule| rule.group() == Some(other)).cloned().collect()
-}
-
-fn describe_interface(interface: &NetworkInterface) -> String {
-    let id = interface.network_interface_id().unwrap_or_default();
-    let instance = interface.attachment().and_then(|attachment| attachment.instance_id());
-    match (instance, interface.description().filter(|text| !text.is_empty())) {
-        (Some(instance), _) => format!("network interface {id} of instance {instance}"),
-        (None, Some(description)) => format!("network interface {id} ({description})"),
-        (None, None) => format!("network interface {id}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use aws_sdk_ec2::types::NetworkInterfaceAttachment;
-
-    use super::*;
-
-    #[test]
-    fn who_holds_a_group_is_named_as_far_as_aws_says() {
-        let of_instance = NetworkInterface::builder()
-            .network_interface_id("eni-1")
-            .description("Primary")
-            .attachment(NetworkInterfaceAttachment::builder().instance_id("i-1").build())
-            .build();
-        assert_eq!(describe_interface(&of_instance), "network interface eni-1 of instance i-1");
-        let of_balancer = NetworkInterface::builder().network_interface_id("eni-2").description("ELB app/web").build();
-        assert_eq!(describe_interface(&of_balancer), "network interface eni-2 (ELB app/web)");
-    }
 }

@@ -36,6 +36,7 @@ impl Kind for Subnet {
             "ec2:DescribeSubnets",
             "ec2:ModifySubnetAttribute",
             "ec2:DeleteSubnet",
+            "ec2:DescribeNetworkInterfaces",
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],

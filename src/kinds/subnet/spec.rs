@@ -4,11 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::ec2::canonical_cidr;
-use crate::kinds::vpc::lint_cidr;
+use crate::kinds::vpc::{NO_IPV6, lint_cidr};
 use crate::kinds::{Findings, is_open};
 
 /// A subnet. On an Outpost it needs the Outpost's zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-left-out" = {
+    "ipv6CidrBlock": NO_IPV6, "assignIpv6AddressOnCreation": NO_IPV6, "ipv6Native": NO_IPV6,
+    "ipv6IpamPoolId": NO_IPV6, "ipv6NetmaskLength": NO_IPV6
+}))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SubnetSpec {
     /// The VPC. A change needs a new subnet.
@@ -29,7 +33,8 @@ pub struct SubnetSpec {
     pub map_customer_owned_ip_on_launch: Option<bool>,
     /// The pool of customer-owned addresses: ipv4pool-coip-…. Only on an Outpost.
     pub customer_owned_ipv4_pool: Option<String>,
-    /// Whether DNS64 answers for IPv4-only destinations. Absent: false.
+    /// Whether DNS64 answers for IPv4-only destinations. Absent: false. It serves interfaces with IPv6 addresses, which
+    /// only somebody else can give the subnet.
     pub enable_dns64: Option<bool>,
     /// The device index (1 for eth1) of local network interfaces. Absent: none. Only on an Outposts server.
     pub enable_lni_at_device_index: Option<i32>,
@@ -78,6 +83,14 @@ impl SubnetSpec {
             findings.error("/availabilityZoneId", "zone-twice", "a zone is given by name and by id");
             findings.help("keep availabilityZoneId; names differ between accounts");
         }
+        if self.enable_dns64 == Some(true) {
+            findings.warning(
+                "/enableDns64",
+                "dns64",
+                "DNS64 is for interfaces with IPv6 addresses, and there are none",
+            );
+            findings.help("leave it out, unless somebody else gives the subnet an IPv6 block");
+        }
         let Some(outpost) = &self.outpost_arn else {
             let only_there = [
                 ("/customerOwnedIpv4Pool", self.customer_owned_ipv4_pool.is_some()),
@@ -124,6 +137,18 @@ fn is_outpost_arn(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_out_is_explained() {
+        let text = crate::kinds::trial::example("subnet")
+            .replace("  cidrBlock: 10.17.1.0/24\n", "  cidrBlock: 10.17.1.0/24\n  ipv6CidrBlock: 2001:db8::/64\n");
+        let findings = crate::kinds::trial::findings(&text);
+        assert_eq!(findings.iter().map(|one| one.code).collect::<Vec<_>>(), ["unknown-field"]);
+        assert!(findings[0].help.as_deref().unwrap().contains("IPv4"), "{findings:#?}");
+        let dns64 = text.replace("ipv6CidrBlock: 2001:db8::/64", "enableDns64: true");
+        let findings = crate::kinds::trial::findings(&dns64);
+        assert_eq!(findings.iter().map(|one| one.code).collect::<Vec<_>>(), ["dns64"]);
+    }
 
     #[test]
     fn outpost_arns() {

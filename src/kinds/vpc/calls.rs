@@ -115,8 +115,3 @@ async fn modify(aws: &Aws, id: &str, name: &str, value: bool) -> Result<(), Faul
     aws.eventually(|| async { call().send().await.map_err(fault("ec2:ModifyVpcAttribute")) }).await?;
     Ok(())
 }
-
-pub(super) async fn delete(aws: &Aws, live: &Found<VpcSpec>) -> Result<Progress, Fault> {
-    aws.ec2().delete_vpc().vpc_id(&live.id).send().await.map_err(fault("ec2:DeleteVpc"))?;
-    Ok(Progress::Done)
-}

@@ -4,13 +4,14 @@
 //! VPC and are nobody's resources. `DescribeVpcs` leaves out three attributes, which cost a call each.
 
 mod calls;
+mod delete;
 mod lower;
 mod spec;
 
 use std::collections::BTreeMap;
 
 pub use self::spec::VpcSpec;
-pub(crate) use self::spec::lint_cidr;
+pub(crate) use self::spec::{NO_IPV6, lint_cidr};
 use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
@@ -37,6 +38,11 @@ impl Kind for Vpc {
             "ec2:ModifyVpcAttribute",
             "ec2:ModifyVpcTenancy",
             "ec2:DeleteVpc",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeNetworkInterfaces",
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
@@ -69,7 +75,7 @@ impl Kind for Vpc {
     }
 
     async fn delete(aws: &Aws, live: &Found<VpcSpec>) -> Result<Progress, Fault> {
-        calls::delete(aws, live).await
+        delete::delete(aws, live).await
     }
 
     async fn retag(

@@ -6,8 +6,16 @@ use serde::{Deserialize, Serialize};
 use crate::aws::ec2::canonical_cidr;
 use crate::kinds::{Findings, is_open};
 
+/// Why IPv6 blocks cannot be declared.
+pub(crate) const NO_IPV6: &str = "AWS chooses the IPv6 block of a VPC, so no manifest can say before what its subnets \
+    get of it: farpost's networks are IPv4 (rules and routes may name IPv6 blocks)";
+
 /// A VPC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-left-out" = {
+    "amazonProvidedIpv6CidrBlock": NO_IPV6, "ipv6CidrBlock": NO_IPV6, "ipv6CidrBlocks": NO_IPV6, "ipv6Pool": NO_IPV6,
+    "ipv6IpamPoolId": NO_IPV6, "ipv6NetmaskLength": NO_IPV6, "ipv6CidrBlockNetworkBorderGroup": NO_IPV6
+}))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VpcSpec {
     /// The IPv4 addresses of the VPC, /16 to /28. A change needs a new VPC.
