@@ -55,6 +55,8 @@ pub struct Aws {
     ecs: aws_sdk_ecs::Client,
     ecs_once: aws_sdk_ecs::Client,
     iam: aws_sdk_iam::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    logs_once: aws_sdk_cloudwatchlogs::Client,
     ssm: aws_sdk_ssm::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
 }
@@ -100,6 +102,7 @@ impl Aws {
         let once = RetryConfig::disabled();
         let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(counts.clone());
         let ecs = aws_sdk_ecs::config::Builder::from(&config).interceptor(counts.clone());
+        let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&config).interceptor(counts.clone());
         Ok(Self {
             account: caller.account().unwrap_or_default().to_owned(),
             partition: partition(&region),
@@ -110,10 +113,12 @@ impl Aws {
             ec2: aws_sdk_ec2::Client::from_conf(ec2.clone().build()),
             ec2_once: aws_sdk_ec2::Client::from_conf(ec2.retry_config(once.clone()).build()),
             ecs: aws_sdk_ecs::Client::from_conf(ecs.clone().build()),
-            ecs_once: aws_sdk_ecs::Client::from_conf(ecs.retry_config(once).build()),
+            ecs_once: aws_sdk_ecs::Client::from_conf(ecs.retry_config(once.clone()).build()),
             iam: aws_sdk_iam::Client::from_conf(
                 aws_sdk_iam::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
+            logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.clone().build()),
+            logs_once: aws_sdk_cloudwatchlogs::Client::from_conf(logs.retry_config(once).build()),
             ssm: aws_sdk_ssm::Client::from_conf(
                 aws_sdk_ssm::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
@@ -145,6 +150,15 @@ impl Aws {
 
     pub fn iam(&self) -> &aws_sdk_iam::Client {
         &self.iam
+    }
+
+    pub fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
+        &self.logs
+    }
+
+    /// As [`Aws::ec2_once`]: a repeated `CreateLogGroup` would take its own log group for somebody else's.
+    pub fn logs_once(&self) -> &aws_sdk_cloudwatchlogs::Client {
+        &self.logs_once
     }
 
     pub fn ssm(&self) -> &aws_sdk_ssm::Client {
@@ -196,7 +210,8 @@ impl Aws {
         }
     }
 
-    fn is_propagating(&self) -> bool {
+    /// Whether this run created or changed something so lately that answers may lag behind it.
+    pub fn is_propagating(&self) -> bool {
         self.last_create
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -269,6 +284,7 @@ const NOT_YET: &[(&str, &str)] = &[
     ("InvalidParameterException", "verify that the ECS service role being passed has the proper permissions"),
     ("InvalidParameterException", "ECS was unable to assume the role"),
     ("InvalidParameterException", "Unable to Start a service that is still Draining"),
+    ("ResourceNotFoundException", "log group does not exist"),
 ];
 
 fn is_not_yet(fault: &Fault) -> bool {

@@ -13,6 +13,7 @@ pub mod instance;
 pub mod instance_profile;
 pub mod internet_gateway;
 pub mod key_pair;
+pub mod log_group;
 mod mirror;
 #[cfg(test)]
 mod network_tests;
@@ -53,6 +54,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &key_pair::KeyPair,
     &role::Role,
     &instance_profile::InstanceProfile,
+    &log_group::LogGroup,
     &cluster::Cluster,
     &instance::Instance,
     &task_definition::TaskDefinition,
@@ -141,6 +143,9 @@ pub trait Kind: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
+/// For [`About::read_after`]: all kinds but itself, also those that come later.
+pub const EVERY_OTHER: &[&str] = &["*"];
+
 /// The facts of a kind that are data.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
@@ -158,13 +163,17 @@ pub struct About {
     pub moving: &'static [&'static str],
     /// Paths that AWS or somebody else fills in when the manifest says nothing: compared only when declared.
     pub unmanaged: &'static [&'static str],
+    /// The member of a spec that says whether the object, which holds what is lost with it, is protected. While it is
+    /// true in AWS a plan that deletes or replaces the object is refused; one that replaces it is also refused unless the
+    /// manifest says false.
+    pub protected_by: Option<&'static str>,
     /// Whether AWS refuses to delete it while something refers to it, so that what refers to it goes first.
     pub held_by_users: bool,
     /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
     pub lets_go_of: &'static [&'static str],
     /// Whether AWS forgets the tags of an object before its declaration goes, so that they are never compared.
     pub forgets_tags: bool,
-    /// Kinds that must be read before this one.
+    /// Kinds that must be read before this one; [`EVERY_OTHER`] for one kind at most.
     pub read_after: &'static [&'static str],
     /// The operations that it calls, which are also the IAM actions that it needs, but for `permissions`.
     pub calls: &'static [&'static str],
@@ -184,6 +193,7 @@ impl About {
         replace: &[],
         moving: &[],
         unmanaged: &[],
+        protected_by: None,
         held_by_users: false,
         lets_go_of: &[],
         forgets_tags: false,
@@ -192,6 +202,11 @@ impl About {
         permissions: &[],
         patience_minutes: 10,
     };
+
+    /// Whether `other` must be read before this kind.
+    pub fn is_read_after(&self, other: &str) -> bool {
+        self.read_after.contains(&other) || (self.read_after == EVERY_OTHER && other != self.kind)
+    }
 
     /// The path that makes a change at `path` need a new object.
     pub fn replaces(&self, path: &str) -> bool {

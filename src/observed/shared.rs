@@ -24,8 +24,9 @@ pub struct TaggedArn {
 }
 
 impl Shared {
-    /// Clusters, services and task definitions that carry the stack's tag: ECS itself cannot be asked by tag.
-    /// The tagging service lags behind by seconds; whoever needs certainty asks ECS for what is missing here.
+    /// Clusters, services, task definitions and log groups that carry the stack's tag: their own services cannot be
+    /// asked by tag. The tagging service lags behind by seconds; whoever needs certainty asks them for what is missing
+    /// here.
     pub async fn tagged(&self, aws: &Aws, stack: &str) -> Result<&[TaggedArn], Fault> {
         let tagged = self.tagged.get_or_try_init(|| async {
             let filter = TagFilter::builder().key(STACK_TAG).values(stack).build();
@@ -37,6 +38,7 @@ impl Shared {
                     "ecs:cluster".into(),
                     "ecs:service".into(),
                     "ecs:task-definition".into(),
+                    "logs:log-group".into(),
                 ]))
                 .resources_per_page(100)
                 .into_paginator()

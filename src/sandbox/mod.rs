@@ -12,6 +12,7 @@ pub mod client;
 mod ec2;
 mod ecs;
 mod iam;
+mod logs;
 pub mod server;
 mod ssm;
 mod state;
@@ -154,6 +155,7 @@ fn operation(call: &Call) -> Option<Operation> {
         Service::Ec2 => ec2::OPERATIONS,
         Service::Ecs => ecs::OPERATIONS,
         Service::Iam => iam::OPERATIONS,
+        Service::Logs => logs::OPERATIONS,
         Service::Ssm => ssm::OPERATIONS,
         Service::Sts => sts::OPERATIONS,
         Service::Tagging => tagging::OPERATIONS,

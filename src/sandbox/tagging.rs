@@ -25,6 +25,7 @@ fn invalid(message: impl Into<String>) -> AwsError {
 fn tagged(state: &State) -> Vec<(String, Tags)> {
     let mut found = tags::tagged(state);
     found.extend(super::ec2::tagged(state));
+    found.extend(super::logs::tagged(state));
     found.retain(|(_, tags)| !tags.is_empty());
     found.sort();
     found

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::support::command::Tree;
+use crate::support::command::{STACK, Tree};
 
 /// The walkthrough's network, roles, cluster and instance, and `number` services with a task definition each.
 fn tree(number: usize) -> Tree {
@@ -37,4 +37,28 @@ fn a_plan_of_a_hundred_services_that_finds_nothing_makes_few_calls() {
     assert_eq!(plan["changes"].as_array().unwrap().len(), 210);
     let sum: u64 = plan["calls"].as_object().unwrap().values().map(|number| number.as_u64().unwrap()).sum();
     assert!(sum <= MOST, "{sum} calls: {:#}", plan["calls"]);
+    let logs = |(name, _): (&String, _)| name.starts_with("cloudwatchlogs:");
+    assert!(!plan["calls"].as_object().unwrap().iter().any(logs), "no log group is declared: {:#}", plan["calls"]);
+}
+
+#[test]
+fn a_plan_of_sixty_log_groups_that_finds_nothing_makes_two_calls_for_them() {
+    let mut text = STACK.to_owned();
+    for index in 0..60 {
+        write!(
+            text,
+            "---\napiVersion: farpost/v1\nkind: LogGroup\nmetadata: {{name: app-{index}}}\nspec: {{retentionInDays: 30}}\n"
+        )
+        .unwrap();
+    }
+    let tree = Tree::new(&[("logs.yaml", &text)]);
+    tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(0).prints(&["Converged"]);
+    let plan = tree.in_sandbox(&["plan", "manifests", "--detailed-exitcode", "-o", "json"]).ends_with(0).json();
+    let logs: Vec<_> =
+        plan["calls"].as_object().unwrap().iter().filter(|(name, _)| name.starts_with("cloudwatchlogs:")).collect();
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    assert_eq!((logs[0].0.as_str(), logs[0].1.as_u64()), ("cloudwatchlogs:DescribeLogGroups", Some(2)));
+    // The stack goes, found by its tags alone.
+    tree.remove("logs.yaml");
+    tree.in_sandbox(&["destroy", "--stack", "test", "--yes"]).ends_with(0).prints(&["Converged"]);
 }
