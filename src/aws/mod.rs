@@ -56,6 +56,8 @@ pub struct Aws {
     ecs: aws_sdk_ecs::Client,
     ecs_once: aws_sdk_ecs::Client,
     iam: aws_sdk_iam::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    logs_once: aws_sdk_cloudwatchlogs::Client,
     ssm: aws_sdk_ssm::Client,
     sts: aws_sdk_sts::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
@@ -100,6 +102,7 @@ impl Aws {
         let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(counts.clone());
         let ecs = aws_sdk_ecs::config::Builder::from(&config).interceptor(counts.clone());
         let ecs_client = aws_sdk_ecs::Client::from_conf(ecs.clone().build());
+        let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&config).interceptor(counts.clone());
         Ok(Self {
             partition: partition(&region),
             region,
@@ -110,10 +113,12 @@ impl Aws {
             ec2_once: aws_sdk_ec2::Client::from_conf(ec2.retry_config(once.clone()).build()),
             services: Services::new(ecs_client.clone(), patience.first / 2),
             ecs: ecs_client,
-            ecs_once: aws_sdk_ecs::Client::from_conf(ecs.retry_config(once).build()),
+            ecs_once: aws_sdk_ecs::Client::from_conf(ecs.retry_config(once.clone()).build()),
             iam: aws_sdk_iam::Client::from_conf(
                 aws_sdk_iam::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
+            logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.clone().build()),
+            logs_once: aws_sdk_cloudwatchlogs::Client::from_conf(logs.retry_config(once).build()),
             ssm: aws_sdk_ssm::Client::from_conf(
                 aws_sdk_ssm::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
@@ -162,6 +167,15 @@ impl Aws {
 
     pub fn iam(&self) -> &aws_sdk_iam::Client {
         &self.iam
+    }
+
+    pub fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
+        &self.logs
+    }
+
+    /// As [`Aws::ec2_once`]: a repeated `CreateLogGroup` would take its own log group for somebody else's.
+    pub fn logs_once(&self) -> &aws_sdk_cloudwatchlogs::Client {
+        &self.logs_once
     }
 
     pub fn ssm(&self) -> &aws_sdk_ssm::Client {
@@ -213,7 +227,8 @@ impl Aws {
         }
     }
 
-    fn is_propagating(&self) -> bool {
+    /// Whether this run created or changed something so lately that answers may lag behind it.
+    pub fn is_propagating(&self) -> bool {
         self.last_create
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -286,6 +301,7 @@ const NOT_YET: &[(&str, &str)] = &[
     ("InvalidParameterException", "verify that the ECS service role being passed has the proper permissions"),
     ("InvalidParameterException", "ECS was unable to assume the role"),
     ("InvalidParameterException", "Unable to Start a service that is still Draining"),
+    ("ResourceNotFoundException", "log group does not exist"),
 ];
 
 fn is_not_yet(fault: &Fault) -> bool {

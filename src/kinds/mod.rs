@@ -14,6 +14,7 @@ pub mod instance_profile;
 mod interfaces;
 pub mod internet_gateway;
 pub mod key_pair;
+pub mod log_group;
 mod mirror;
 #[cfg(test)]
 mod network_tests;
@@ -56,6 +57,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &key_pair::KeyPair,
     &role::Role,
     &instance_profile::InstanceProfile,
+    &log_group::LogGroup,
     &cluster::Cluster,
     &instance::Instance,
     &task_definition::TaskDefinition,
@@ -156,6 +158,9 @@ pub trait Kind: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
+/// For [`About::read_after`]: all kinds but itself, also those that come later.
+pub const EVERY_OTHER: &[&str] = &["*"];
+
 /// The facts of a kind that are data.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
@@ -173,6 +178,10 @@ pub struct About {
     pub moving: &'static [&'static str],
     /// Paths that AWS or somebody else fills in when the manifest says nothing: compared only when declared.
     pub unmanaged: &'static [&'static str],
+    /// The member of a spec that says whether the object, which holds what is lost with it, is protected. While it is
+    /// true in AWS a plan that deletes or replaces the object is refused; one that replaces it is also refused unless the
+    /// manifest says false.
+    pub protected_by: Option<&'static str>,
     /// Whether AWS refuses to delete it while something refers to it, so that what refers to it goes first.
     pub held_by_users: bool,
     /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
@@ -187,7 +196,7 @@ pub struct About {
     /// The type by which the tagging service knows its objects: `ec2:subnet`. A survey leaves a kind out when nothing
     /// of it is declared and nothing of this type carries the stack's tag.
     pub tagged_as: Option<&'static str>,
-    /// Kinds that must be read before this one.
+    /// Kinds that must be read before this one; [`EVERY_OTHER`] for one kind at most.
     pub read_after: &'static [&'static str],
     /// The operations that it calls, which are also the IAM actions that it needs, but for `permissions`.
     pub calls: &'static [&'static str],
@@ -207,6 +216,7 @@ impl About {
         replace: &[],
         moving: &[],
         unmanaged: &[],
+        protected_by: None,
         held_by_users: false,
         lets_go_of: &[],
         loses: &[],
@@ -218,6 +228,11 @@ impl About {
         permissions: &[],
         patience_minutes: 10,
     };
+
+    /// Whether `other` must be read before this kind.
+    pub fn is_read_after(&self, other: &str) -> bool {
+        self.read_after.contains(&other) || (self.read_after == EVERY_OTHER && other != self.kind)
+    }
 
     /// The path that makes a change at `path` need a new object.
     pub fn replaces(&self, path: &str) -> bool {

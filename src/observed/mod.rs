@@ -71,9 +71,8 @@ pub async fn survey(
     let mut faults = Vec::new();
     let mut left: Vec<&dyn AnyKind> = KINDS.to_vec();
     while !left.is_empty() {
-        let (now, later): (Vec<&dyn AnyKind>, Vec<&dyn AnyKind>) = left.iter().partition(|kind| {
-            kind.about().read_after.iter().all(|before| left.iter().all(|other| other.about().kind != *before))
-        });
+        let (now, later): (Vec<&dyn AnyKind>, Vec<&dyn AnyKind>) =
+            left.iter().partition(|kind| left.iter().all(|other| !kind.about().is_read_after(other.about().kind)));
         let reads = now.iter().filter(|kind| !is_idle(kind.about(), wanted, purpose, tagged)).map(|kind| async {
             let name = kind.about().kind;
             let wanted = wanted.get(name).map_or(&[][..], Vec::as_slice);

@@ -279,6 +279,7 @@ impl Planner<'_> {
                 let id = change.live.as_ref().map_or("", |live| &live.id);
                 refusals.push(prevented(&change.address, id, "replaced"));
             }
+            refusals.extend(protected(change));
         }
         let owned = self.survey.all().filter(|(_, one)| matches!(one.owner(&self.place.stack), Owner::Us(_))).count();
         let going = changes.iter().filter(|change| matches!(change.action, Action::Delete | Action::Replace)).count();
@@ -376,6 +377,28 @@ fn lost(resource: &Resource, draft: &Draft) -> Option<Address> {
 
 fn kind_name(name: &str) -> &'static str {
     KINDS.iter().map(|kind| kind.about().kind).find(|kind| *kind == name).unwrap_or("")
+}
+
+/// Why an object that is protected, or that holds what would be lost with it, must stay.
+fn protected(change: &Change) -> Option<Refusal> {
+    let switch = by_name(&change.address.kind)?.about().protected_by?;
+    let live = change.live.as_ref()?;
+    let says = |spec: &Value, value: bool| spec.get(switch).and_then(Value::as_bool) == Some(value);
+    let what = match change.action {
+        Action::Delete => "deleted",
+        Action::Replace => "replaced",
+        Action::Create | Action::Update | Action::None => return None,
+    };
+    let id = &live.id;
+    let (message, help) = if says(&live.spec, true) {
+        (format!("{id} would be {what}, and its {switch} forbids it"), format!("apply {switch}: false first"))
+    } else if change.action == Action::Replace && !change.desired.as_ref().is_some_and(|spec| says(spec, false)) {
+        (format!("{id} would be replaced, and what is in it would be lost"), format!("write {switch}: false"))
+    } else {
+        return None;
+    };
+    let help = format!("{help}, if this is meant");
+    Some(Refusal { address: Some(change.address.clone()), code: "protected".to_owned(), message, help })
 }
 
 fn prevented(address: &Address, id: &str, what: &str) -> Refusal {

@@ -179,7 +179,7 @@ pub enum Work {
 pub struct Refusal {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub address: Option<Address>,
-    /// `not-ours`, `found-twice`, `prevent-destroy`, `max-deletes`, `nothing-declared`.
+    /// `not-ours`, `found-twice`, `prevent-destroy`, `protected`, `max-deletes`, `nothing-declared`.
     pub code: String,
     pub message: String,
     pub help: String,

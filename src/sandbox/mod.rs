@@ -12,6 +12,7 @@ pub mod client;
 mod ec2;
 mod ecs;
 mod iam;
+mod logs;
 pub mod server;
 mod ssm;
 mod state;
@@ -185,6 +186,7 @@ fn table(service: Service) -> &'static [(&'static str, Operation)] {
         Service::Ec2 => ec2::OPERATIONS,
         Service::Ecs => ecs::OPERATIONS,
         Service::Iam => iam::OPERATIONS,
+        Service::Logs => logs::OPERATIONS,
         Service::Ssm => ssm::OPERATIONS,
         Service::Sts => sts::OPERATIONS,
         Service::Tagging => tagging::OPERATIONS,

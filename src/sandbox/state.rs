@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::world::World;
-use super::{ec2, ecs, iam};
+use super::{ec2, ecs, iam, logs};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
@@ -23,6 +23,9 @@ pub(super) struct State {
     pub(super) ec2: ec2::Ec2,
     pub(super) iam: iam::Iam,
     pub(super) ecs: ecs::Ecs,
+    /// Files from before there were log groups have none.
+    #[serde(default)]
+    pub(super) logs: logs::Logs,
 }
 
 impl State {
@@ -35,6 +38,7 @@ impl State {
             ec2: ec2::Ec2::default(),
             iam: iam::Iam::default(),
             ecs: ecs::Ecs::default(),
+            logs: logs::Logs::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::Operation;
 use super::ecs::tags::{self, Tags};
 use super::state::State;
 use super::wire::{AwsError, Call, Service};
-use super::{ec2, iam};
+use super::{ec2, iam, logs};
 
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("GetResources", get_resources),
@@ -42,6 +42,7 @@ fn tagged(state: &State, call: &Call) -> Vec<(String, Tags)> {
     if call.region == state.world.region {
         found.extend(tags::tagged(state));
         found.extend(ec2::tagged(state));
+        found.extend(logs::tagged(state));
     }
     if is_asked_for_iam(state, call) {
         found.extend(iam::tagged(state));

@@ -18,6 +18,7 @@ pub(super) enum Service {
     Ec2,
     Ecs,
     Iam,
+    Logs,
     Ssm,
     Sts,
     Tagging,
@@ -39,6 +40,7 @@ impl Service {
             "ec2" => Self::Ec2,
             "ecs" => Self::Ecs,
             "iam" => Self::Iam,
+            "logs" => Self::Logs,
             "ssm" => Self::Ssm,
             "sts" => Self::Sts,
             "tagging" => Self::Tagging,
@@ -51,6 +53,7 @@ impl Service {
             Self::Ec2 => "ec2",
             Self::Ecs => "ecs",
             Self::Iam => "iam",
+            Self::Logs => "logs",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
             Self::Tagging => "tagging",
@@ -66,7 +69,7 @@ impl Service {
         match self {
             Self::Ec2 => Format::Ec2Query,
             Self::Iam | Self::Sts => Format::AwsQuery,
-            Self::Ecs | Self::Ssm | Self::Tagging => Format::AwsJson,
+            Self::Ecs | Self::Logs | Self::Ssm | Self::Tagging => Format::AwsJson,
         }
     }
 
@@ -83,7 +86,7 @@ impl Service {
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-            Self::Ecs | Self::Ssm | Self::Tagging => "",
+            Self::Ecs | Self::Logs | Self::Ssm | Self::Tagging => "",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::support::command::Tree;
+use crate::support::command::{STACK, Tree};
 
 /// The walkthrough without what runs in it, and `number` services with a task definition each.
 fn tree(number: usize) -> Tree {
@@ -69,4 +69,26 @@ fn a_small_stack_is_not_asked_about_what_it_has_not() {
     without(&tree, "cluster.yaml", &["Instance"]);
     let (sum, calls) = calls(&tree, 1);
     assert!(sum <= 4, "{sum} calls: {calls}");
+}
+
+#[test]
+fn a_plan_of_sixty_log_groups_that_finds_nothing_makes_two_calls_for_them() {
+    let mut text = STACK.to_owned();
+    for index in 0..60 {
+        write!(
+            text,
+            "---\napiVersion: farpost/v1\nkind: LogGroup\nmetadata: {{name: app-{index}}}\nspec: {{retentionInDays: 30}}\n"
+        )
+        .unwrap();
+    }
+    let tree = Tree::new(&[("logs.yaml", &text)]);
+    tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(0).prints(&["Converged"]);
+    let plan = tree.in_sandbox(&["plan", "manifests", "--detailed-exitcode", "-o", "json"]).ends_with(0).json();
+    let logs: Vec<_> =
+        plan["calls"].as_object().unwrap().iter().filter(|(name, _)| name.starts_with("logs:")).collect();
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    assert_eq!((logs[0].0.as_str(), logs[0].1.as_u64()), ("logs:DescribeLogGroups", Some(2)));
+    // The stack goes, found by its tags alone.
+    tree.remove("logs.yaml");
+    tree.in_sandbox(&["destroy", "--stack", "test", "--yes"]).ends_with(0).prints(&["Converged"]);
 }

@@ -26,7 +26,7 @@ class Clients:
         config = dict(retries={"max_attempts": 1, "mode": "standard"}, connect_timeout=10, read_timeout=60)
         self.made = {}
         for validate in (True, False):
-            for service in ("ec2", "iam", "ecs", "ssm", "sts"):
+            for service in ("ec2", "iam", "ecs", "logs", "ssm", "sts", "resourcegroupstaggingapi"):
                 client = boto3.client(
                     service,
                     endpoint_url=endpoint,
@@ -50,6 +50,7 @@ class Case:
         self.prefix = f"c{Case.number:03}"
         self.clients = clients
         self.ec2, self.iam, self.ecs = clients.get("ec2"), clients.get("iam"), clients.get("ecs")
+        self.logs, self.tagging = clients.get("logs"), clients.get("resourcegroupstaggingapi")
         self.ssm, self.sts = clients.get("ssm"), clients.get("sts")
         self.undo = []
 

@@ -15,6 +15,7 @@ import checks_ec2_instances  # noqa: F401
 import checks_ecs  # noqa: F401
 import checks_ecs_services  # noqa: F401
 import checks_iam  # noqa: F401
+import checks_logs  # noqa: F401
 import checks_ssm_sts  # noqa: F401
 from case import CHECKS, Case, Clients
 from outputs import Outputs

@@ -72,6 +72,7 @@ kinds! {
     key_pair "KeyPair"
     role "Role"
     instance_profile "InstanceProfile"
+    log_group "LogGroup"
     cluster "Cluster"
     instance "Instance"
     task_definition "TaskDefinition"

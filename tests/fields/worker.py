@@ -11,11 +11,14 @@ import traceback
 import boto3
 
 
+SERVICES = set(boto3.session.Session().get_available_services())
+
+
 class Clients(dict):
-    """The names that statements see; a service that is not there yet becomes a client."""
+    """The names that statements see; the name of a service that is not there yet becomes a client of it."""
 
     def __missing__(self, name):
-        if name not in ("ec2", "ecs", "iam"):
+        if name not in SERVICES:
             raise KeyError(name)
         self[name] = boto3.client(name, endpoint_url=sys.argv[1])
         return self[name]

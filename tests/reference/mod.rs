@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use farpost::desired::STACK_KIND;
 use farpost::docs::{self, kebab};
 use farpost::kinds::KINDS;
+use farpost::sandbox::Sandbox;
+use farpost::sandbox::world::World;
 use farpost::schema;
 
 fn root() -> &'static Path {
@@ -66,6 +68,8 @@ fn commands() -> String {
 #[test]
 fn every_kind_is_complete() {
     let mut missing = Vec::new();
+    let sandbox = Sandbox::in_memory(World::default());
+    let changelog = std::fs::read_to_string(root().join("docs/changelog.md")).unwrap();
     for kind in KINDS {
         let about = kind.about();
         let folder = root().join("src/kinds").join(kebab(about.kind).replace('-', "_"));
@@ -75,9 +79,13 @@ fn every_kind_is_complete() {
             }
         }
         let example = root().join(format!("examples/kinds/{}.yaml", kebab(about.kind)));
-        if !example.exists() {
-            missing.push(example.display().to_string());
+        let table = root().join(format!("tests/fields/{}.yaml", kebab(about.kind)));
+        missing.extend([example, table].iter().filter(|path| !path.exists()).map(|path| path.display().to_string()));
+        if !changelog.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == about.kind) {
+            missing.push(format!("{} in docs/changelog.md", about.kind));
         }
+        let unknown = about.calls.iter().filter(|call| !sandbox_knows(&sandbox, call));
+        missing.extend(unknown.map(|call| format!("{}: {call} in the sandbox", about.kind)));
         for (what, is_missing) in [
             ("a summary", about.summary.is_empty()),
             ("attributes", about.attributes.is_empty()),
@@ -101,6 +109,25 @@ fn every_kind_is_complete() {
         }
     }
     assert!(missing.is_empty(), "missing: {missing:#?}");
+}
+
+/// Whether the sandbox has an operation, such as `ecs:CreateCluster`, whatever it answers to an empty request.
+fn sandbox_knows(sandbox: &Sandbox, call: &str) -> bool {
+    let (service, operation) = call.split_once(':').unwrap();
+    // Actions of the tagging service have another name than its signatures.
+    let service = if service == "tag" { "tagging" } else { service };
+    let scope = format!("AWS4-HMAC-SHA256 Credential=AKID/20261122/us-west-2/{service}/aws4_request");
+    // One format reads the header, the others the form.
+    ["{}".to_owned(), format!("Action={operation}")].into_iter().any(|body| {
+        let request = http::Request::post("/")
+            .header("authorization", &scope)
+            .header("x-amz-target", format!("Service.{operation}"))
+            .body(bytes::Bytes::from(body))
+            .unwrap();
+        let answer = sandbox.answer(&request).into_body();
+        let said = String::from_utf8_lossy(&answer);
+        ["InvalidAction", "UnknownOperationException", "SerializationException"].iter().all(|code| !said.contains(code))
+    })
 }
 
 /// Fields at the top of a spec without a description.

@@ -17,7 +17,7 @@ def is_ours(tags):
 
 
 def left():
-    ec2, iam, ecs = client("ec2"), client("iam"), client("ecs")
+    ec2, iam, ecs, logs = client("ec2"), client("iam"), client("ecs"), client("logs")
     for operation, member, name in [
         ("describe_vpcs", "Vpcs", "VpcId"),
         ("describe_subnets", "Subnets", "SubnetId"),
@@ -40,6 +40,11 @@ def left():
         found = iam.get_instance_profile(InstanceProfileName=profile["InstanceProfileName"])["InstanceProfile"]
         if is_ours(found.get("Tags")):
             yield profile["Arn"]
+    for page in logs.get_paginator("describe_log_groups").paginate():
+        for group in page["logGroups"]:
+            arn = group["arn"].removesuffix(":*")
+            if is_ours([{"key": key, "value": value} for key, value in logs.list_tags_for_resource(resourceArn=arn)["tags"].items()]):
+                yield arn
     for cluster in ecs.list_clusters()["clusterArns"]:
         found = ecs.describe_clusters(clusters=[cluster], include=["TAGS"])["clusters"][0]
         if is_ours(found["tags"]) and found["status"] != "INACTIVE":

@@ -63,6 +63,7 @@ mirror! {
     /// Where the logs of ECS Exec go.
     struct ExecuteCommandLogConfiguration: sdk::ExecuteCommandLogConfiguration {
         /// Log group; it must exist.
+        #[schemars(extend("x-ref" = "LogGroup", "x-ref-attribute" = "name"))]
         cloud_watch_log_group_name: Option<String>,
         /// Whether that log must be encrypted. Default: false.
         cloud_watch_encryption_enabled: Option<bool>,

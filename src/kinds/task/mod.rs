@@ -25,7 +25,7 @@ use serde_json::Value;
 
 pub use self::spec::TaskSpec;
 use super::{
-    About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open, of_kind,
+    About, Attributes, Changed, EVERY_OTHER, Findings, Found, Kind, Place, Progress, Scope, Target, is_open, of_kind,
 };
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
@@ -45,21 +45,7 @@ impl Kind for Task {
         attributes: &[("startedBy", "By what its tasks can be listed: farpost/STACK/NAME, unless `startedBy` says")],
         forgets_tags: true,
         // Whether it ran with this content can be told when what it refers to is known.
-        read_after: &[
-            "Vpc",
-            "InternetGateway",
-            "Subnet",
-            "RouteTable",
-            "SecurityGroup",
-            "KeyPair",
-            "Role",
-            "Policy",
-            "InstanceProfile",
-            "Cluster",
-            "Instance",
-            "TaskDefinition",
-            "Service",
-        ],
+        read_after: EVERY_OTHER,
         calls: &[
             "ecs:RunTask",
             "ecs:StopTask",

@@ -252,6 +252,12 @@ mirror! {
         /// Docker log driver. On Fargate awslogs, splunk or awsfirelens.
         log_driver: Choice<sdk::LogDriver>,
         /// Options of the driver, such as `awslogs-group`.
+        #[schemars(extend("properties" = {"awslogs-group": {
+            "type": "string",
+            "description": "Log group of the driver `awslogs`.",
+            "x-ref": "LogGroup",
+            "x-ref-attribute": "name"
+        }}))]
         options: Option<IndexMap<String, String>>,
         /// Options whose values are secrets.
         secret_options: Option<Vec<Secret>>,
