@@ -168,6 +168,9 @@ pub struct About {
     pub moving: &'static [&'static str],
     /// Paths that AWS or somebody else fills in when the manifest says nothing: compared only when declared.
     pub unmanaged: &'static [&'static str],
+    /// Paths whose live value an object begins with that replaces another, where the manifest says nothing or leaves it
+    /// to others.
+    pub inherited: &'static [&'static str],
     /// Whether AWS refuses to delete it while something refers to it, so that what refers to it goes first.
     pub held_by_users: bool,
     /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
@@ -194,6 +197,7 @@ impl About {
         replace: &[],
         moving: &[],
         unmanaged: &[],
+        inherited: &[],
         held_by_users: false,
         lets_go_of: &[],
         forgets_tags: false,
