@@ -9,10 +9,12 @@ use tokio::sync::SemaphorePermit;
 use super::{Event, Run, send};
 use crate::address::Address;
 use crate::aws::{Cause, Fault};
-use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
+use crate::kinds::{
+    AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name, covers,
+};
 use crate::manifest::substitute;
 use crate::observed::{Shared, Survey};
-use crate::plan::{Change, Step, Work, carry_over, diff, tags};
+use crate::plan::{Action, Change, Step, Work, carry_over, diff, tags};
 
 /// Why a step ended early.
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl<'a> Object<'a> {
         let target = self.target()?;
         let id = match &live {
             Some(live) => live.id.clone(),
-            None => self.create(&target).await?,
+            None => self.create(&self.heir(&target)?).await?,
         };
         let mut retagged = false;
         // Whether a call asked for the change already: then only reading is left, or a kind would be changed twice.
@@ -163,6 +165,19 @@ impl<'a> Object<'a> {
                 ),
             }
         }
+    }
+
+    /// What is created in place of another begins with what the other had, where that is nobody's to declare.
+    fn heir(&self, target: &Target) -> Result<Target, Stopped> {
+        let Some(live) = self.change.live.as_ref().filter(|_| self.change.action == Action::Replace) else {
+            return Ok(target.clone());
+        };
+        let ignored: Vec<&str> = target.ignored.iter().map(String::as_str).collect();
+        let is_open = |path: &&str| target.full.get(*path).is_none() || covers(&ignored, path);
+        let inherited = self.kind.about().inherited.iter().copied().filter(is_open).map(str::to_owned);
+        let spec = carry_over(&target.spec, &live.spec, &inherited.collect::<Vec<_>>());
+        let full = self.kind.normalise(&spec, &target.place).map_err(|error| Stopped::Because(error, None))?;
+        Ok(Target { spec, full, ..target.clone() })
     }
 
     async fn delete(&self) -> Result<String, Stopped> {

@@ -182,6 +182,9 @@ pub struct About {
     /// true in AWS a plan that deletes or replaces the object is refused; one that replaces it is also refused unless the
     /// manifest says false.
     pub protected_by: Option<&'static str>,
+    /// Paths whose live value an object begins with that replaces another, where the manifest says nothing or leaves it
+    /// to others.
+    pub inherited: &'static [&'static str],
     /// Whether AWS refuses to delete it while something refers to it, so that what refers to it goes first.
     pub held_by_users: bool,
     /// Kinds whose deletion takes this kind's references to them back, so that it can stay while they are replaced.
@@ -217,6 +220,7 @@ impl About {
         moving: &[],
         unmanaged: &[],
         protected_by: None,
+        inherited: &[],
         held_by_users: false,
         lets_go_of: &[],
         loses: &[],

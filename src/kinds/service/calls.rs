@@ -21,7 +21,9 @@ pub(super) async fn create(aws: &Aws, target: &Target<ServiceSpec>) -> Result<St
     let mut spec = target.spec.clone();
     spec.service_name.get_or_insert_with(|| target.address.name.clone());
     spec.cluster.get_or_insert_with(|| DEFAULT_CLUSTER.to_owned());
-    if !spec.is_daemon() && spec.controller() != "EXTERNAL" {
+    if spec.is_daemon() {
+        spec.desired_count = None;
+    } else if spec.controller() != "EXTERNAL" {
         // AWS wants a first value, also where scaling policies write it afterwards.
         spec.desired_count.get_or_insert(1);
     }

@@ -44,6 +44,7 @@ impl Kind for Service {
         // Some of it depends on the values; see `update.rs`.
         replace: &["serviceName", "cluster", "schedulingStrategy", "role", "launchType", "deploymentController"],
         unmanaged: &ServiceSpec::UNMANAGED_WHEN_ABSENT,
+        inherited: &["desiredCount"],
         // Whether a cluster holds services that nobody declares is told by the cluster's own counts.
         read_after: &["Cluster"],
         tagged_as: Some("ecs:service"),

@@ -36,7 +36,8 @@ mirror! {
         /// Cloud Map services; AWS takes one.
         service_registries: Option<Vec<ServiceRegistry>>,
         /// Tasks that run. Not managed when absent, so that scaling policies may change it; a new service then begins
-        /// with 1. With `lifecycle.ignoreChanges: [desiredCount]` it is the number to begin with. Not for DAEMON.
+        /// with 1, and one that replaces another with the other's count. With `lifecycle.ignoreChanges: [desiredCount]`
+        /// it is the number to begin with. Not for DAEMON.
         desired_count: Option<i32>,
         /// What the tasks run on, in place of capacity providers. Not managed when absent. A change replaces the service,
         /// except back from capacity providers of the same sort: that forces a new deployment.

@@ -8,7 +8,7 @@ use crate::address::Address;
 use crate::apply::{Event, Outcome};
 use crate::kinds::Kind as _;
 use crate::kinds::trial::{Trial, declared, example};
-use crate::plan::{Action, Reason};
+use crate::plan::{Action, Reason, Work};
 
 const EDGE: &str = "
 apiVersion: farpost/v1
@@ -83,8 +83,10 @@ async fn a_service_lives() {
     let reset = live(&trial, "till").await;
     assert_eq!((reset.desired_count(), reset.health_check_grace_period_seconds()), (1, Some(0)));
     trial.destroy(EDGE).await;
-    let waited = |event: &Event| matches!(event, Event::Waiting { why, .. } if why.starts_with("draining: "));
-    assert!(trial.events.iter().any(waited), "{:#?}", trial.events);
+    // Whether a look finds it draining is a matter of speed; that it is waited for is not.
+    let gone =
+        |event: &Event| matches!(event, Event::Done { address, work: Work::Delete, .. } if address.kind == "Service");
+    assert!(trial.events.iter().any(gone), "{:#?}", trial.events);
 }
 
 #[tokio::test]
@@ -143,6 +145,26 @@ async fn a_count_to_begin_with_is_sent_once() {
         trial.aws.ecs().update_service().cluster("edge").service("till").desired_count(count).send().await.unwrap();
         assert!(trial.plan(&text).await.is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_service_that_replaces_another_keeps_a_count_that_nobody_declares() {
+    let mut trial = trial_with(&["nginx"]).await;
+    let lifecycle = "metadata: {name: till}\nlifecycle: {ignoreChanges: [desiredCount]}";
+    let ignored = |text: &str| text.replace("metadata: {name: till}", lifecycle);
+    let scale = async |trial: &Trial, name: &str, count: i32| {
+        trial.aws.ecs().update_service().cluster("edge").service(name).desired_count(count).send().await.unwrap();
+    };
+    trial.converge(&till("taskDefinition: till")).await;
+    scale(&trial, "till", 4).await;
+    trial.converge(&till("taskDefinition: till, serviceName: other")).await;
+    assert_eq!(live(&trial, "other").await.desired_count(), 4);
+    let text = ignored(&till("taskDefinition: till, serviceName: third, desiredCount: 2"));
+    trial.converge(&text).await;
+    assert_eq!(live(&trial, "third").await.desired_count(), 4);
+    // What is declared is what counts.
+    trial.converge(&till("taskDefinition: till, serviceName: fourth, desiredCount: 2")).await;
+    assert_eq!(live(&trial, "fourth").await.desired_count(), 2);
 }
 
 #[tokio::test]
