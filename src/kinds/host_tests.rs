@@ -123,7 +123,6 @@ async fn hosts_register_and_can_be_destroyed() {
     trial.converge(&text).await;
     let listed = trial.aws.ecs().list_container_instances().cluster("branch-17").send().await.unwrap();
     assert_eq!(listed.container_instance_arns().len(), 2);
-    assert!(waits(&trial).iter().any(|why| why.starts_with("not registered in cluster branch-17")));
     trial.destroy(&text).await;
     let listed = trial.aws.ecs().list_container_instances().cluster("branch-17").send().await;
     assert!(listed.map_or(true, |listed| listed.container_instance_arns().is_empty()));

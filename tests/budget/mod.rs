@@ -52,11 +52,11 @@ fn a_plan_of_a_hundred_services_that_finds_nothing_makes_few_calls() {
     assert!(sum <= 25, "{sum} calls: {calls}");
 }
 
-/// One call each for the key pair and the instance.
+/// One for the key pair, one for the instance and one for its volumes.
 #[test]
-fn a_key_pair_and_an_instance_cost_a_call_each() {
+fn a_key_pair_and_an_instance_cost_three_calls_more() {
     let (sum, calls) = calls(&tree(100), 210);
-    assert!(sum <= 27, "{sum} calls: {calls}");
+    assert!(sum <= 28, "{sum} calls: {calls}");
 }
 
 /// Kinds that a stack has nothing of are not read.
