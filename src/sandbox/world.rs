@@ -95,6 +95,7 @@ impl World {
             let name = format!("/aws/service/ecs/optimized-ami/{family}/recommended");
             let whole = serde_json::json!({
                 "schema_version": 1, "image_name": image.name, "image_id": image.id, "os": system,
+                "image_version": image.name.split('-').find(|part| part.contains(".202")).unwrap_or_default(),
                 "ecs_runtime_version": "Docker version 25.0.13", "ecs_agent_version": image.ecs_agent,
             });
             parameters.insert(format!("{name}/image_id"), image.id.clone());

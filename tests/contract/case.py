@@ -8,6 +8,12 @@ from botocore.exceptions import ClientError
 
 CHECKS = []
 
+# By the name that checks call them: the service and where it is asked.
+SERVICES = {name: (name, "us-west-2") for name in ("ec2", "iam", "ecs", "logs", "ssm", "sts")} | {
+    "tagging": ("resourcegroupstaggingapi", "us-west-2"),
+    "tagging_us_east_1": ("resourcegroupstaggingapi", "us-east-1"),
+}
+
 
 def check(name):
     """Registers a check under its stable name."""
@@ -26,18 +32,18 @@ class Clients:
         config = dict(retries={"max_attempts": 1, "mode": "standard"}, connect_timeout=10, read_timeout=60)
         self.made = {}
         for validate in (True, False):
-            for service in ("ec2", "iam", "ecs", "logs", "ssm", "sts", "resourcegroupstaggingapi"):
+            for service, region in SERVICES.values():
                 client = boto3.client(
                     service,
                     endpoint_url=endpoint,
-                    region_name="us-west-2",
+                    region_name=region,
                     config=Config(parameter_validation=validate, **config),
                 )
                 outputs.attach(client)
-                self.made[service, validate] = client
+                self.made[service, region, validate] = client
 
-    def get(self, service, validate=True):
-        return self.made[service, validate]
+    def get(self, name, validate=True):
+        return self.made[*SERVICES[name], validate]
 
 
 class Case:
@@ -49,13 +55,12 @@ class Case:
         Case.number += 1
         self.prefix = f"c{Case.number:03}"
         self.clients = clients
-        self.ec2, self.iam, self.ecs = clients.get("ec2"), clients.get("iam"), clients.get("ecs")
-        self.logs, self.tagging = clients.get("logs"), clients.get("resourcegroupstaggingapi")
-        self.ssm, self.sts = clients.get("ssm"), clients.get("sts")
+        for name in SERVICES:
+            setattr(self, name, clients.get(name))
         self.undo = []
 
-    def raw(self, service):
-        return self.clients.get(service, validate=False)
+    def raw(self, name):
+        return self.clients.get(name, validate=False)
 
     def name(self, what="x"):
         return f"{self.prefix}-{what}"

@@ -1,5 +1,7 @@
 """Systems Manager parameters and STS."""
 
+import json
+
 from case import check
 
 IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
@@ -30,6 +32,13 @@ def _(t):
 @check("ssm.get-parameter.data-type")
 def _(t):
     assert t.ssm.get_parameter(Name=IMAGE)["Parameter"]["DataType"] in ("text", "aws:ec2:image")
+
+
+@check("ssm.get-parameter.whole-recommendation")
+def _(t):
+    got = json.loads(t.ssm.get_parameter(Name=IMAGE.removesuffix("/image_id"))["Parameter"]["Value"])
+    t.eq(got["image_id"], t.ssm.get_parameter(Name=IMAGE)["Parameter"]["Value"], "image_id")
+    assert {"schema_version", "image_name", "os", "ecs_runtime_version", "ecs_agent_version"} <= set(got), got
 
 
 @check("ssm.get-parameter.missing")

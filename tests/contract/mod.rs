@@ -1,11 +1,12 @@
 //! One contract, many answerers: `suite.py` asks with boto3 what AWS documents; the sandbox and moto are asked.
 //!
 //! Where an answerer departs from AWS, a file in `deviations/` says so, one name a line with the reason. A deviation
-//! that appears or goes fails the run, so the files stay true. The sandbox's file is to stay empty.
+//! that appears or goes fails the run, so the files stay true. The sandbox's file is to stay empty, and every operation
+//! of the sandbox is called by some check.
 
 mod tools;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -22,7 +23,11 @@ struct Finding {
 #[test]
 fn sandbox() {
     let server = sandbox_server();
-    compare("sandbox", &server.endpoint);
+    let findings = compare("sandbox", &server.endpoint);
+    let called: BTreeSet<&str> = findings.iter().filter_map(|finding| finding.name.strip_prefix("shape.")).collect();
+    let mut unchecked = farpost::sandbox::operations();
+    unchecked.retain(|operation| !called.contains(operation.replace(':', ".").as_str()));
+    assert!(unchecked.is_empty(), "operations of the sandbox that no check calls: {unchecked:?}");
 }
 
 #[test]
@@ -31,7 +36,8 @@ fn moto() {
     compare("moto", &server.endpoint);
 }
 
-fn compare(answerer: &str, endpoint: &str) {
+/// Runs the suite and holds what it finds against the listed deviations.
+fn compare(answerer: &str, endpoint: &str) -> Vec<Finding> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract");
     let output = run_script(&folder.join("suite.py"), &["--endpoint", endpoint], &[]);
     let printed = String::from_utf8(output.stdout).unwrap();
@@ -58,6 +64,7 @@ fn compare(answerer: &str, endpoint: &str) {
         path.display(),
         changes.join("\n")
     );
+    findings
 }
 
 /// Names and reasons of a file with `name # why` lines.

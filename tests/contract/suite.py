@@ -11,12 +11,17 @@ import time
 from botocore.exceptions import ClientError
 
 import checks_ec2  # noqa: F401  (importing registers)
+import checks_ec2_devices  # noqa: F401
 import checks_ec2_instances  # noqa: F401
+import checks_ec2_network  # noqa: F401
 import checks_ecs  # noqa: F401
+import checks_ecs_more  # noqa: F401
 import checks_ecs_services  # noqa: F401
 import checks_iam  # noqa: F401
 import checks_logs  # noqa: F401
+import checks_iam_policies  # noqa: F401
 import checks_ssm_sts  # noqa: F401
+import checks_tagging  # noqa: F401
 from case import CHECKS, Case, Clients
 from outputs import Outputs
 

@@ -22,9 +22,12 @@ metadata: {name: edge}
 spec: {capacityProviders: [FARGATE, FARGATE_SPOT]}
 ";
 
+/// The first subnet of a sandbox: the same calls give the same ids.
+const SUBNET: &str = "subnet-034943b848c7101dd";
+
 /// The manifests with a Fargate service `till` of these further members.
 fn till(members: &str) -> String {
-    let network = "networkConfiguration: {awsvpcConfiguration: {subnets: [subnet-1]}}";
+    let network = format!("networkConfiguration: {{awsvpcConfiguration: {{subnets: [{SUBNET}]}}}}");
     let capacity = if members.contains("capacityProviderStrategy") { "" } else { "launchType: FARGATE, " };
     let service = format!("{{cluster: \"${{Cluster.edge}}\", {capacity}{network}, {members}}}");
     format!("{EDGE}---\napiVersion: farpost/v1\nkind: Service\nmetadata: {{name: till}}\nspec: {service}\n")
@@ -32,6 +35,9 @@ fn till(members: &str) -> String {
 
 async fn trial_with(images: &[&str]) -> Trial {
     let trial = Trial::new().await;
+    let vpc = trial.aws.ec2().create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap().vpc.unwrap();
+    let call = trial.aws.ec2().create_subnet().vpc_id(vpc.vpc_id.unwrap()).cidr_block("10.0.0.0/20");
+    assert_eq!(call.send().await.unwrap().subnet.unwrap().subnet_id.as_deref(), Some(SUBNET));
     for image in images {
         define(&trial, image).await;
     }
@@ -253,7 +259,7 @@ async fn a_service_of_somebody_else_is_left_alone() {
     let mut trial = trial_with(&["nginx"]).await;
     trial.converge(EDGE).await;
     let call = trial.aws.ecs().create_service().cluster("edge").service_name("till").task_definition("till");
-    let network = aws_sdk_ecs::types::AwsVpcConfiguration::builder().subnets("subnet-1").build().unwrap();
+    let network = aws_sdk_ecs::types::AwsVpcConfiguration::builder().subnets(SUBNET).build().unwrap();
     let network = aws_sdk_ecs::types::NetworkConfiguration::builder().awsvpc_configuration(network).build();
     let call = call.launch_type(aws_sdk_ecs::types::LaunchType::Fargate).network_configuration(network);
     call.desired_count(0).send().await.unwrap();

@@ -46,7 +46,11 @@ impl Key {
     pub(super) fn pkcs8(&self) -> Vec<u8> {
         // The object identifier of rsaEncryption, and no parameters.
         let algorithm = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
-        let parts = [der(0x02, &[vec![0]]), der(0x30, &[algorithm.to_vec()]), der(0x04, std::slice::from_ref(&self.private_key))];
+        let parts = [
+            der(0x02, &[vec![0]]),
+            der(0x30, &[algorithm.to_vec()]),
+            der(0x04, std::slice::from_ref(&self.private_key)),
+        ];
         der(0x30, &parts)
     }
 }

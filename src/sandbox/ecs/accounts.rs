@@ -31,6 +31,7 @@ pub(super) fn effective(state: &State, name: &str) -> String {
     state.ecs.settings.get(name).cloned().unwrap_or_else(|| default.to_owned())
 }
 
+/// `PutAccountSetting` and `PutAccountSettingDefault`, which are one where all calls come from the account itself.
 pub(super) fn put(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let input = Input::read(call)?;
     let (name, value) = (input.text("name").unwrap_or(""), input.text("value").unwrap_or(""));
@@ -46,13 +47,27 @@ pub(super) fn put(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     if name.ends_with("LongArnFormat") && value == "disabled" {
         return Err(errors::invalid(format!("The account setting {name} can no longer be disabled.")));
     }
-    let root = state.arn("iam", "root");
-    let principal = input.text("principalArn").filter(|principal| *principal != root);
-    if principal.is_some() {
-        return Err(errors::unsupported("the sandbox keeps account settings for the whole account only"));
-    }
+    let root = whole_account(state, &input)?;
     state.ecs.settings.insert(name.to_owned(), value.to_owned());
     Ok(json!({"setting": setting(&root, name, value)}))
+}
+
+/// The ARN of the one whose settings are kept: another's cannot be.
+fn whole_account(state: &State, input: &Input) -> Result<String, AwsError> {
+    let root = state.arn("iam", "root");
+    if input.text("principalArn").is_some_and(|principal| principal != root) {
+        return Err(errors::unsupported("the sandbox keeps account settings for the whole account only"));
+    }
+    Ok(root)
+}
+
+/// A setting is again what it is when nobody has set it.
+pub(super) fn delete(state: &mut State, call: &Call) -> Result<Value, AwsError> {
+    let input = Input::read(call)?;
+    let name = input.text("name").unwrap_or("");
+    let root = whole_account(state, &input)?;
+    state.ecs.settings.remove(name);
+    Ok(json!({"setting": setting(&root, name, &effective(state, name))}))
 }
 
 pub(super) fn list(state: &mut State, call: &Call) -> Result<Value, AwsError> {
@@ -101,5 +116,10 @@ mod tests {
         // A cluster that says nothing follows the account.
         let made = aws.ok("CreateCluster", json!({"clusterName": "a"}));
         assert_eq!(made["cluster"]["settings"][0]["value"], "enhanced");
+        let deleted = aws.ok("DeleteAccountSetting", json!({"name": "containerInsights"}));
+        assert_eq!(deleted["setting"]["value"], "disabled");
+        assert_eq!(aws.ok("ListAccountSettings", json!({}))["settings"], json!([]));
+        aws.ok("PutAccountSettingDefault", json!({"name": "awsvpcTrunking", "value": "enabled"}));
+        assert_eq!(aws.ok("ListAccountSettings", json!({}))["settings"][0]["name"], "awsvpcTrunking");
     }
 }

@@ -113,6 +113,8 @@ pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("UntagResource", tags::untag_resource),
     ("ListTagsForResource", tags::list_tags),
     ("PutAccountSetting", accounts::put),
+    ("PutAccountSettingDefault", accounts::put),
+    ("DeleteAccountSetting", accounts::delete),
     ("ListAccountSettings", accounts::list),
 ];
 

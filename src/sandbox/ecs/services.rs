@@ -234,7 +234,7 @@ pub(super) fn create(state: &mut State, call: &Call) -> Result<Value, AwsError> 
         ));
     }
     if input.text("clientToken").is_some_and(|token| token.len() > 36) {
-        return Err(errors::invalid("clientToken can have 36 characters at most."));
+        return Err(errors::invalid("idempotency token longer than 36."));
     }
     let request = Value::Object(input.0.clone());
     if let Some(service) = cluster.services.get(&name) {

@@ -147,11 +147,16 @@ impl Checker<'_> {
                 if words.contains(word) {
                     return Ok(value.clone());
                 }
-                let message = format!(
-                    "1 validation error detected: Value '{word}' at '{path}' failed to satisfy constraint: \
-                     Member must satisfy enum value set: [{}]",
-                    words.join(", ")
-                );
+                // Two members have words of their own; people have quoted them.
+                let message = match path {
+                    "launchType" => format!("launch type should be one of [{}]", words.join(",")),
+                    "schedulingStrategy" => format!("Scheduling strategy should be one of [{}]", words.join(",")),
+                    _ => format!(
+                        "1 validation error detected: Value '{word}' at '{path}' failed to satisfy constraint: \
+                         Member must satisfy enum value set: [{}]",
+                        words.join(", ")
+                    ),
+                };
                 Err(self.refusal(message))
             }
             (Kind::List(inner), Value::Array(values)) => {
