@@ -119,7 +119,7 @@ fn fields_of<'a>(plan: &'a Plan, kind: &str) -> Vec<&'a str> {
 #[tokio::test]
 async fn hosts_register_and_can_be_destroyed() {
     let text = hosts();
-    let mut trial = trial().await;
+    let mut trial = Trial::at_pace(0.02).await;
     trial.converge(&text).await;
     let listed = trial.aws.ecs().list_container_instances().cluster("branch-17").send().await.unwrap();
     assert_eq!(listed.container_instance_arns().len(), 2);

@@ -26,7 +26,12 @@ pub(super) struct Trial {
 
 impl Trial {
     pub(super) async fn new() -> Self {
-        let world = World { pace: 0.001, ..World::default() };
+        Self::at_pace(0.001).await
+    }
+
+    /// An account where AWS's own work takes long enough to be seen, also on a machine that has other things to do.
+    pub(super) async fn at_pace(pace: f64) -> Self {
+        let world = World { pace, ..World::default() };
         let client = SandboxClient::new(Arc::new(Sandbox::in_memory(world)));
         let http = aws_smithy_runtime_api::client::http::SharedHttpClient::new(client);
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };

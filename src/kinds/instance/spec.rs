@@ -50,7 +50,8 @@ pub struct InstanceSpec {
     /// How the instance gets at its metadata. Absent members are left as they are, which is what the image and the
     /// account say at first.
     pub metadata_options: Option<MetadataOptions>,
-    /// Volumes, by device. Absent ones are as the image has them. A change needs a new instance.
+    /// Volumes, by device. Absent ones are as the image has them. A change needs a new instance, also one that somebody
+    /// made to the volume by hand; `lifecycle.ignoreChanges` leaves those.
     pub block_device_mappings: Option<Vec<BlockDevice>>,
     /// Whether it has throughput of its own to EBS. Absent: left as it is, which is what the type has at first. A change
     /// stops and starts it.
