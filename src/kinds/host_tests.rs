@@ -119,7 +119,7 @@ fn fields_of<'a>(plan: &'a Plan, kind: &str) -> Vec<&'a str> {
 #[tokio::test]
 async fn hosts_register_and_can_be_destroyed() {
     let text = hosts();
-    let mut trial = trial().await;
+    let mut trial = Trial::at_pace(0.02).await;
     trial.converge(&text).await;
     let listed = trial.aws.ecs().list_container_instances().cluster("branch-17").send().await.unwrap();
     assert_eq!(listed.container_instance_arns().len(), 2);
@@ -398,4 +398,47 @@ async fn a_profile_of_ours_with_a_foreign_role_is_found_by_a_close_look() {
         assert!(left.is_err());
         iam.get_role().role_name(name).send().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_group_that_is_made_anew_names_the_hosts_that_go_with_it() {
+    let text = hosts();
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let changed = text.replace("description: Container instances\n", "description: Hosts of branch 17\n");
+    let plan = trial.plan(&changed).await;
+    let held = plan.pending().filter(|change| matches!(&change.reason, Reason::Holds(gone) if gone.name == "hosts"));
+    let held: Vec<String> = held.map(|change| change.address.to_string()).collect();
+    assert_eq!(held, ["Instance/host", "Instance/host.1"]);
+    trial.converge(&changed).await;
+    trial.destroy(&changed).await;
+}
+
+#[tokio::test]
+async fn a_profile_that_is_made_anew_on_another_path_is_given_to_the_hosts() {
+    let text = hosts();
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let moved = text.replace("  role: ${Role.branch-17-host}\n", "  path: /edge/\n  role: ${Role.branch-17-host}\n");
+    let plan = trial.plan(&moved).await;
+    let fields_of = fields_of(&plan, "Instance");
+    assert_eq!(fields_of, ["iamInstanceProfile", "iamInstanceProfile"]);
+    trial.converge(&moved).await;
+    let profile = "arn:aws:iam::123456789012:instance-profile/edge/branch-17-host";
+    let hosts = trial.survey(&declared(&moved)).await.of("Instance").to_vec();
+    assert!(hosts.iter().all(|host| host.spec["iamInstanceProfile"] == profile), "{hosts:#?}");
+    // A host that is stopped cannot swap it in one call.
+    let stopped = moved.replace("  count: 2\n", "  count: 1\n  running: false\n");
+    trial.converge(&stopped).await;
+    let back = stopped.replace("  path: /edge/\n", "");
+    trial.converge(&back).await;
+    trial.converge(&moved).await;
+    // By name it is the same one.
+    assert!(
+        trial
+            .plan(&moved.replace("${InstanceProfile.branch-17-host}", "${InstanceProfile.branch-17-host.name}"))
+            .await
+            .is_empty()
+    );
+    trial.destroy(&moved).await;
 }

@@ -395,3 +395,15 @@ async fn what_holds_a_group_a_subnet_and_a_vpc_is_named() {
     assert!(named.count() >= 2, "the group and the subnet: {:#?}", trial.events);
     assert!(waits(&trial).contains(&format!("held by subnet {foreign}").as_str()), "{:#?}", trial.events);
 }
+
+#[tokio::test]
+async fn a_rule_is_not_taken_back_before_its_successor_is_there() {
+    let text = example("security-group");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let refused = text.replace("sourceSecurityGroupId: ${SecurityGroup.app}", "sourceSecurityGroupId: sg-nothing");
+    let plan = trial.plan(&refused).await;
+    let outcome = trial.carry_out(plan).await;
+    assert!(!outcome.is_complete());
+    assert!(trial.plan(&text).await.is_empty(), "what was open is still open");
+}

@@ -36,7 +36,12 @@ impl Drop for Trial {
 
 impl Trial {
     pub(super) async fn new() -> Self {
-        let world = World { pace: 0.001, ..World::default() };
+        Self::at_pace(0.001).await
+    }
+
+    /// An account where AWS's own work takes long enough to be seen, also on a machine that has other things to do.
+    pub(super) async fn at_pace(pace: f64) -> Self {
+        let world = World { pace, ..World::default() };
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Arc::new(Sandbox::open(&folder.path().join("sandbox.json"), world).unwrap());
         let client = SandboxClient::new(Arc::clone(&sandbox));

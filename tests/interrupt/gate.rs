@@ -17,6 +17,8 @@ pub(super) enum Trouble {
     Lost,
     /// They are refused with EC2's code for too many calls, and not carried out.
     Throttled,
+    /// They are refused with this code and message of EC2's, and not carried out.
+    Refused(&'static str, &'static str),
     /// They are carried out, and the answer comes after a minute.
     Late,
 }
@@ -88,10 +90,11 @@ impl Door {
             match self.trouble_for(&request) {
                 Some(Trouble::Throttled) => {
                     (status, kind) = (503, "text/xml".to_owned());
-                    body = Bytes::from_static(
-                        b"<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.\
-                          </Message></Error></Errors><RequestID>throttled</RequestID></Response>",
-                    );
+                    body = refusal("RequestLimitExceeded", "Request limit exceeded.");
+                }
+                Some(Trouble::Refused(code, message)) => {
+                    (status, kind) = (400, "text/xml".to_owned());
+                    body = refusal(code, message);
                 }
                 trouble => {
                     let answer = self.sandbox.answer(&request);
@@ -124,6 +127,12 @@ impl Door {
             *what
         })
     }
+}
+
+/// An error as EC2 answers it.
+fn refusal(code: &str, message: &str) -> Bytes {
+    let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    format!("<Response><Errors>{error}</Errors><RequestID>refused</RequestID></Response>").into()
 }
 
 fn read(reader: &mut BufReader<&TcpStream>) -> Option<http::Request<Bytes>> {

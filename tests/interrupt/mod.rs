@@ -175,3 +175,31 @@ fn throttled_calls_are_repeated() {
     assert!(gate.calls() > 50, "too few calls for a walkthrough: {}", gate.calls());
     is_there_once(&tree, &gate);
 }
+
+/// IAM and EC2 tell each other of what is new with a delay.
+#[test]
+fn what_is_too_new_to_be_seen_is_asked_for_again() {
+    const TOO_NEW: &[(&str, &str, &str)] = &[
+        (
+            "RunInstances",
+            "InvalidParameterValue",
+            "Value (edge) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
+        ),
+        ("CreateSubnet", "InvalidVpcID.NotFound", "The vpc ID 'vpc-1' does not exist"),
+        ("AttachInternetGateway", "InvalidInternetGatewayID.NotFound", "The internetGateway ID 'igw-1' does not exist"),
+        ("CreateRoute", "InvalidGatewayID.NotFound", "The gateway ID 'igw-1' does not exist"),
+        ("AssociateRouteTable", "InvalidRouteTableID.NotFound", "The routeTable ID 'rtb-1' does not exist"),
+        ("AuthorizeSecurityGroupIngress", "InvalidGroup.NotFound", "The security group 'sg-1' does not exist"),
+    ];
+    std::thread::scope(|scope| {
+        for (operation, code, message) in TOO_NEW {
+            scope.spawn(move || {
+                let (tree, gate) = (Tree::of_example("outposts"), Gate::open(Duration::ZERO));
+                gate.trouble(operation, Trouble::Refused(code, message), 2);
+                farpost(&tree, &gate, APPLY).ends_with(0).prints(&["Converged"]);
+                assert_eq!(gate.trouble_left(), 0, "{operation} was not called");
+                is_there_once(&tree, &gate);
+            });
+        }
+    });
+}

@@ -71,8 +71,9 @@ pub(super) async fn create(aws: &Aws, target: &Target<InstanceSpec>) -> Result<S
     Ok(answer.instances().first().and_then(|instance| instance.instance_id()).unwrap_or_default().to_owned())
 }
 
-pub(super) fn profile(name: &str) -> IamInstanceProfileSpecification {
-    IamInstanceProfileSpecification::builder().name(name).build()
+pub(super) fn profile(name_or_arn: &str) -> IamInstanceProfileSpecification {
+    let profile = IamInstanceProfileSpecification::builder();
+    if name_or_arn.starts_with("arn:") { profile.arn(name_or_arn) } else { profile.name(name_or_arn) }.build()
 }
 
 pub(super) fn http_tokens(tokens: HttpTokens) -> HttpTokensState {

@@ -10,10 +10,9 @@ use super::spec::{
 };
 use super::user_data;
 use crate::aws::ec2::tags_of;
-use crate::kinds::iam::name_of;
 use crate::kinds::{Attributes, Found, Place, Readiness};
 
-/// What `DescribeInstances` tells. User data, volumes and the attributes that cost a call each are filled in later.
+/// What `DescribeInstances` tells, with the profile by ARN. User data, volumes and the attributes that cost a call each are filled in later.
 pub(super) fn lower(instance: &types::Instance, place: &Place) -> Found<InstanceSpec> {
     let text = |value: Option<&str>| value.filter(|text| !text.is_empty()).map(str::to_owned);
     let id = instance.instance_id().unwrap_or_default().to_owned();
@@ -38,10 +37,7 @@ pub(super) fn lower(instance: &types::Instance, place: &Place) -> Found<Instance
                 .unwrap_or_else(|| instance.image_id().unwrap_or_default().to_owned()),
             instance_type: instance.instance_type().map(|size| size.as_str().to_owned()).unwrap_or_default(),
             subnet_id: instance.subnet_id().unwrap_or_default().to_owned(),
-            iam_instance_profile: instance
-                .iam_instance_profile()
-                .and_then(|profile| profile.arn())
-                .map(|arn| name_of(arn).to_owned()),
+            iam_instance_profile: instance.iam_instance_profile().and_then(|profile| profile.arn()).map(str::to_owned),
             security_group_ids: Some(
                 instance.security_groups().iter().filter_map(|group| text(group.group_id())).collect(),
             ),
@@ -228,7 +224,8 @@ mod tests {
             .build();
         let found = lower(&running, &place());
         assert_eq!(found.spec.image_id, "resolve:ssm:/image");
-        assert_eq!(found.spec.iam_instance_profile.as_deref(), Some("Host"));
+        let profile = "arn:aws:iam::123456789012:instance-profile/edge/Host";
+        assert_eq!(found.spec.iam_instance_profile.as_deref(), Some(profile));
         assert_eq!(found.spec.key_name, None);
         assert_eq!(found.spec.running, Some(true));
         assert_eq!(found.spec.associate_public_ip_address, Some(true));

@@ -11,6 +11,7 @@ use super::spec::{CreditSpecification, InstanceSpec};
 use super::{agent, remembered};
 use crate::aws::ec2::filter;
 use crate::aws::{Aws, Fault, fault};
+use crate::kinds::iam::name_of;
 use crate::kinds::{Found, HASH_TAG, Owner, Purpose, Readiness, Scope};
 
 /// Values that one filter takes.
@@ -125,11 +126,21 @@ impl Look<'_> {
         if self.has_ended() {
             return Ok(self.found);
         }
+        self.name_profile();
         self.fill_what_launch_decided(aws, scope.purpose, together).await?;
         self.found.spec.credit_specification = together.credits.get(&self.found.id).cloned();
         self.fill_readiness(aws, scope.purpose).await?;
         self.fill_attributes(aws, scope.purpose).await?;
         Ok(self.found)
+    }
+
+    /// A profile that is wanted by name is compared by name.
+    fn name_profile(&mut self) {
+        let wanted = self.wanted.as_ref().and_then(|wanted| wanted.iam_instance_profile.as_deref());
+        if wanted.is_none_or(|wanted| !wanted.starts_with("arn:")) {
+            let profile = self.found.spec.iam_instance_profile.take();
+            self.found.spec.iam_instance_profile = profile.map(|arn| name_of(&arn).to_owned());
+        }
     }
 
     /// What was asked for at the launch has its digest in a tag. While the digests agree, what cannot have changed

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::user_data;
-use crate::kinds::iam::name_of;
 
 /// An EC2 instance that runs tasks of ECS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,8 +23,9 @@ pub struct InstanceSpec {
     /// The subnet, which also decides whether the instance is on an Outpost. A change needs a new instance.
     #[schemars(extend("x-ref" = "Subnet", "x-ref-attribute" = "id"))]
     pub subnet_id: String,
-    /// The instance profile, by name or ARN; the agent registers with its role. Absent: none.
-    #[schemars(extend("x-ref" = "InstanceProfile", "x-ref-attribute" = "name"))]
+    /// The instance profile, by name or ARN; the agent registers with its role. Absent: none. By a reference or an ARN it
+    /// is that profile on its path, by a name one on any path.
+    #[schemars(extend("x-ref" = "InstanceProfile", "x-ref-attribute" = "arn"))]
     pub iam_instance_profile: Option<String>,
     /// The security groups. Absent: the VPC's default group, or whatever is there.
     #[schemars(extend("items" = {"type": "string", "x-ref": "SecurityGroup", "x-ref-attribute": "id"}))]
@@ -50,7 +50,8 @@ pub struct InstanceSpec {
     /// How the instance gets at its metadata. Absent members are left as they are, which is what the image and the
     /// account say at first.
     pub metadata_options: Option<MetadataOptions>,
-    /// Volumes, by device. Absent ones are as the image has them. A change needs a new instance.
+    /// Volumes, by device. Absent ones are as the image has them. A change needs a new instance, also one that somebody
+    /// made to the volume by hand; `lifecycle.ignoreChanges` leaves those.
     pub block_device_mappings: Option<Vec<BlockDevice>>,
     /// Whether it has throughput of its own to EBS. Absent: left as it is, which is what the type has at first. A change
     /// stops and starts it.
@@ -238,7 +239,6 @@ impl InstanceSpec {
     pub(super) fn normalise(&mut self) {
         // How many there are is not a property of one.
         self.count = None;
-        self.iam_instance_profile = self.iam_instance_profile.take().map(|profile| name_of(&profile).to_owned());
         if let Some(groups) = &mut self.security_group_ids {
             groups.sort();
             groups.dedup();
@@ -311,14 +311,12 @@ mod tests {
     #[test]
     fn ways_to_write_one_instance() {
         let one = normal(json!({
-            "iamInstanceProfile": "arn:aws:iam::123456789012:instance-profile/edge/Host",
             "securityGroupIds": ["sg-b", "sg-a", "sg-b"],
             "ecsConfig": {"ECS_CONTAINER_INSTANCE_TAGS": "{\"b\": \"1\", \"a\": \"2\"}", "ECS_RESERVED_MEMORY": 64},
             "userData": "echo\n",
             "count": 3
         }));
         let other = normal(json!({
-            "iamInstanceProfile": "Host",
             "securityGroupIds": ["sg-a", "sg-b"],
             "ecsConfig": {"ECS_RESERVED_MEMORY": "64", "ECS_CONTAINER_INSTANCE_TAGS": {"a": "2", "b": "1"}},
             "userData": "echo",

@@ -45,8 +45,10 @@ pub(super) async fn update(
     if changed.has("creditSpecification") {
         change_credits(aws, id, full).await?;
     }
-    if changed.has("iamInstanceProfile") {
-        change_profile(aws, id, full.iam_instance_profile.as_deref()).await?;
+    if changed.has("iamInstanceProfile")
+        && let Progress::Waiting(why) = change_profile(aws, live, full.iam_instance_profile.as_deref()).await?
+    {
+        return Ok(Progress::Waiting(why));
     }
     change_power(aws, target, live, changed).await
 }
@@ -122,7 +124,9 @@ async fn change_credits(aws: &Aws, id: &str, full: &InstanceSpec) -> Result<(), 
     }
 }
 
-async fn change_profile(aws: &Aws, id: &str, name: Option<&str>) -> Result<(), Fault> {
+/// A running instance swaps its profile in one call; one that is stopped loses the old one first.
+async fn change_profile(aws: &Aws, live: &Found<InstanceSpec>, name: Option<&str>) -> Result<Progress, Fault> {
+    let id = live.id.as_str();
     let filter = |name: &str, values: &[&str]| {
         let values = values.iter().map(|value| (*value).to_owned()).collect();
         Filter::builder().name(name).set_values(Some(values)).build()
@@ -135,7 +139,7 @@ async fn change_profile(aws: &Aws, id: &str, name: Option<&str>) -> Result<(), F
     let answer = call.send().await.map_err(fault("ec2:DescribeIamInstanceProfileAssociations"))?;
     let there = answer.iam_instance_profile_associations().first().and_then(|one| one.association_id());
     match (there, name) {
-        (Some(association), Some(name)) => {
+        (Some(association), Some(name)) if live.detail["state"] == "running" => {
             let call = || {
                 let call = aws.ec2().replace_iam_instance_profile_association().association_id(association);
                 call.iam_instance_profile(profile(name)).send()
@@ -149,13 +153,16 @@ async fn change_profile(aws: &Aws, id: &str, name: Option<&str>) -> Result<(), F
             };
             aws.eventually(|| async { call().await.map_err(fault("ec2:AssociateIamInstanceProfile")) }).await?;
         }
-        (Some(association), None) => {
+        (Some(association), name) => {
             let call = aws.ec2().disassociate_iam_instance_profile().association_id(association).send();
             call.await.map_err(fault("ec2:DisassociateIamInstanceProfile"))?;
+            if name.is_some() {
+                return Ok(Progress::Waiting("letting its profile go".to_owned()));
+            }
         }
         (None, None) => {}
     }
-    Ok(())
+    Ok(Progress::Done)
 }
 
 /// Stops and starts, and changes in between what can only be changed then.
