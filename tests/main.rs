@@ -8,5 +8,6 @@ mod contract;
 mod fields;
 mod interrupt;
 mod reference;
+mod speed;
 mod support;
 mod watch;
