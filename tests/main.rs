@@ -9,5 +9,6 @@ mod fields;
 mod interrupt;
 mod moto;
 mod reference;
+mod speed;
 mod support;
 mod watch;

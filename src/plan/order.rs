@@ -69,23 +69,30 @@ pub(super) fn steps(changes: &[Change], declared: &Needs, live: &Needs) -> Vec<S
 /// A new object may need the room of one of its kind that goes: an address range, a slot, a name. So the one that goes
 /// is first, unless it can only go after the new one is there.
 fn make_room(steps: &mut [Step], make: &BTreeMap<&Address, usize>, remove: &BTreeMap<&Address, usize>) {
+    // What waits for nothing that is made never will: this adds to what is made only.
+    let waits_for_any = |remove: usize| waits_for(steps, remove, |step| steps[step].work != Work::Delete);
+    let going: Vec<(&Address, usize, bool)> =
+        remove.iter().map(|(gone, remove)| (*gone, *remove, waits_for_any(*remove))).collect();
     for (new, make) in make {
-        for (gone, remove) in remove {
-            if steps[*make].work == Work::Create && new.kind == gone.kind && !waits_for(steps, *remove, *make) {
-                steps[*make].after.push(*remove);
-            }
+        if steps[*make].work != Work::Create {
+            continue;
         }
-        steps[*make].after.sort_unstable();
-        steps[*make].after.dedup();
+        let mut before = std::mem::take(&mut steps[*make].after);
+        let going = going.iter().filter(|(gone, ..)| gone.kind == new.kind);
+        let first = going.filter(|(_, remove, may_wait)| !may_wait || !waits_for(steps, *remove, |step| step == *make));
+        before.extend(first.map(|(_, remove, _)| *remove));
+        before.sort_unstable();
+        before.dedup();
+        steps[*make].after = before;
     }
 }
 
-/// Whether `step` comes after `other`, by way of whatever.
-fn waits_for(steps: &[Step], step: usize, other: usize) -> bool {
+/// Whether `step` is or comes after one that `is_it`, by way of whatever.
+fn waits_for(steps: &[Step], step: usize, is_it: impl Fn(usize) -> bool) -> bool {
     let mut seen = vec![false; steps.len()];
     let mut open = vec![step];
     while let Some(next) = open.pop() {
-        if next == other {
+        if is_it(next) {
             return true;
         }
         if !std::mem::replace(&mut seen[next], true) {

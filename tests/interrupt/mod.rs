@@ -90,6 +90,41 @@ fn a_killed_apply_is_taken_up_again() {
     });
 }
 
+/// A sandbox in a file is an account like another: what was told as done is there, whenever the process dies.
+#[test]
+fn a_sandbox_file_outlives_a_killed_apply() {
+    std::thread::scope(|scope| {
+        for lines in [3, 12, 25, 40] {
+            scope.spawn(move || {
+                let tree = Tree::of_example("outposts");
+                let sandbox = format!("--sandbox={}", tree.sandbox().display());
+                let mut command = tree.command(&[APPLY, &[sandbox.as_str()]].concat());
+                let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+                let journal = tree.sandbox().with_added_extension("journal");
+                let written = || std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
+                while written() < lines {
+                    assert!(process.try_wait().unwrap().is_none(), "it ended before {lines} lines");
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                signal(&process, "-KILL");
+                let ran: Ran = process.wait_with_output().unwrap().into();
+                assert_eq!(ran.code, -1, "it ended before {lines} lines");
+                assert!(journal.exists());
+                let plan = tree.in_sandbox(&["plan", "manifests", "-o", "json"]).ends_with(0).json();
+                let told = ran.stderr.lines().filter_map(|line| line.split_once(": created "));
+                for (address, _) in told {
+                    let mut changes = plan["changes"].as_array().unwrap().iter();
+                    let change = changes.find(|change| change["address"] == address).unwrap();
+                    assert_ne!(change["action"], "create", "{address} is gone: {change:#}");
+                }
+                tree.in_sandbox(APPLY).ends_with(0).prints(&["Converged"]);
+                assert!(!journal.exists());
+                tree.in_sandbox(&["plan", "manifests", "--deep", "--detailed-exitcode"]).ends_with(0);
+            });
+        }
+    });
+}
+
 #[test]
 fn a_signal_ends_an_apply_soon_and_it_says_how_far_it_came() {
     for (name, calls) in [("-TERM", 40), ("-INT", 60)] {

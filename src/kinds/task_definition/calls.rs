@@ -1,23 +1,26 @@
 //! The calls that a task definition needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::types as sdk;
 
 use super::lower::{RevisionName, digest, found};
-use super::registered::{Active, active_of, describe, each, newest, ours};
+use super::registered::{Active, active_of, describe, each, newest, ours, tagged_as};
 use super::{TaskDefinition, TaskDefinitionSpec};
 use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::{
     Found, HASH_TAG, Kind as _, Owner, Progress, Purpose, RESOURCE_TAG, STACK_TAG, Scope, Target, Wanted, without_nulls,
 };
-use crate::observed::Shared;
 use crate::plan::carry_over;
 
 /// Up to so many definitions, a survey asks for each instead of trusting digests: certain, and no more calls than
 /// listing what is active.
 const FEW: usize = 3;
+/// How many pages of a hundred active revisions a survey reads to know which are active.
+const PAGES: usize = 3;
+/// So many families that nobody knows are worth a page of their own: most often they are not there yet.
+const UNKNOWN_A_PAGE: usize = 20;
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<TaskDefinitionSpec>>, Fault> {
     let stack = scope.place.stack.as_str();
@@ -42,16 +45,21 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<TaskD
             _ => known.push((family, revisions.iter().map(|(name, _)| name.clone()).collect())),
         }
     }
+    let by_address: BTreeMap<&Address, &Wanted> = scope.wanted.iter().map(|wanted| (&wanted.address, wanted)).collect();
     let is_wanted = |address: &Address, family: &String| {
-        scope.wanted.iter().any(|wanted| wanted.address == *address && wanted.key.as_ref() == Some(family))
+        by_address.get(address).is_some_and(|wanted| wanted.key.as_ref() == Some(family))
     };
     let others: Vec<Vec<RevisionName>> = ours
         .iter()
         .filter(|((address, family), _)| !is_wanted(address, family))
         .map(|(_, revisions)| revisions.iter().map(|(name, _)| name.clone()).collect())
         .collect();
-    if same.len() + others.len() > FEW {
-        survey.active = Active::list(aws).await?;
+    let unknown = known.iter().filter(|(_, revisions)| revisions.is_empty()).count();
+    let needed = if same.len() + others.len() > FEW { PAGES } else { 0 };
+    let pages = needed.max(unknown / UNKNOWN_A_PAGE);
+    if pages > 0 {
+        survey.active = Active::list(aws, pages).await?;
+        known.retain(|(family, revisions)| !revisions.is_empty() || survey.active.may_have_family(family));
     }
     let few = same.len() <= FEW;
     let mut all = Vec::new();
@@ -66,7 +74,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<TaskD
     let survey = &survey;
     all.extend(each(known, |(family, names)| survey.declared(family, names)).await?);
     // A family that a declared object had before counts while nothing of the family that it wants is there.
-    let taken: Vec<_> = all.iter().filter_map(|one| one.tags.get(RESOURCE_TAG).cloned()).collect();
+    let taken: BTreeSet<_> = all.iter().filter_map(|one| one.tags.get(RESOURCE_TAG).cloned()).collect();
     let others = each(others, |names| survey.undeclared(names)).await?;
     all.extend(others.into_iter().filter(|one| one.tags.get(RESOURCE_TAG).is_none_or(|tag| !taken.contains(tag))));
     Ok(all)
@@ -166,18 +174,14 @@ fn with_others(
 pub(super) async fn delete(aws: &Aws, live: &Found<TaskDefinitionSpec>) -> Result<Progress, Fault> {
     let tag = |key: &str| live.tags.get(key).map_or("", String::as_str);
     let (stack, resource) = (tag(STACK_TAG), tag(RESOURCE_TAG));
-    let shared = Shared::default();
-    let tagged = shared.tagged(aws, stack).await?;
-    let is_ours = |tags: &BTreeMap<String, String>| {
-        tags.get(STACK_TAG).is_some_and(|value| value == stack)
-            && tags.get(RESOURCE_TAG).is_some_and(|value| value == resource)
-    };
+    let tagged = &tagged_as(aws, stack, resource).await?;
     each(active_of(aws, &live.id).await?, |name| async move {
         // The tagging service lags, so that what it does not know is asked for one by one.
-        let is_ours = match tagged.iter().find(|one| one.arn == name.arn) {
-            Some(one) => is_ours(&one.tags),
-            None => describe(aws, &name.arn).await?.is_some_and(|revision| is_ours(&revision.tags)),
-        };
+        let is_ours = tagged.contains(&name.arn)
+            || describe(aws, &name.arn).await?.is_some_and(|revision| {
+                let is = |key: &str, value: &str| revision.tags.get(key).is_some_and(|found| found == value);
+                is(STACK_TAG, stack) && is(RESOURCE_TAG, resource)
+            });
         if is_ours {
             let call = aws.ecs().deregister_task_definition().task_definition(&name.arn).send();
             call.await.map_err(fault("ecs:DeregisterTaskDefinition"))?;

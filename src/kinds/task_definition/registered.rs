@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::types as sdk;
+use aws_sdk_resourcegroupstagging::types::TagFilter;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::lower::{Revision, RevisionName};
 use crate::address::Address;
 use crate::aws::{Aws, Fault, fault};
-use crate::kinds::{RESOURCE_TAG, Scope};
+use crate::kinds::{RESOURCE_TAG, STACK_TAG, Scope};
 
 /// How many calls at once. ECS lets reads share about twenty a second.
 pub(super) const AT_ONCE: usize = 8;
 /// How far down from a family's newest revision ours is looked for when the tagging service does not know it yet.
 const DEPTH: usize = 10;
-/// How many pages of a hundred active revisions a survey reads.
-const PAGES: usize = 3;
 
 /// Revisions of ours by declared object and family, the oldest first.
 pub(super) type Ours = BTreeMap<(Address, String), Vec<(RevisionName, BTreeMap<String, String>)>>;
@@ -32,6 +31,23 @@ pub(super) async fn ours(aws: &Aws, scope: &Scope<'_>) -> Result<Ours, Fault> {
     }
     ours.values_mut().for_each(|revisions| revisions.sort_by_key(|(name, _)| name.number));
     Ok(ours)
+}
+
+/// The ARNs of the revisions that carry the tags of one declared object, active or not.
+pub(super) async fn tagged_as(aws: &Aws, stack: &str, resource: &str) -> Result<BTreeSet<String>, Fault> {
+    let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
+    let pages = aws
+        .tagging()
+        .get_resources()
+        .tag_filters(filter(STACK_TAG, stack))
+        .tag_filters(filter(RESOURCE_TAG, resource))
+        .resource_type_filters("ecs:task-definition")
+        .resources_per_page(100)
+        .into_paginator()
+        .items()
+        .send();
+    let found = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("tag:GetResources"))?;
+    Ok(found.into_iter().filter_map(|one| one.resource_arn).collect())
 }
 
 /// One revision, or the newest active one of a family; none when there is none. A revision that was deregistered just
@@ -85,15 +101,16 @@ pub(super) async fn active_of(aws: &Aws, family: &str) -> Result<Vec<RevisionNam
 #[derive(Debug, Default)]
 pub(super) struct Active {
     arns: BTreeSet<String>,
+    families: BTreeSet<String>,
     is_all: bool,
 }
 
 impl Active {
-    pub(super) async fn list(aws: &Aws) -> Result<Self, Fault> {
+    pub(super) async fn list(aws: &Aws, pages_at_most: usize) -> Result<Self, Fault> {
         let mut active = Self::default();
         let call = aws.ecs().list_task_definitions().status(sdk::TaskDefinitionStatus::Active);
         let mut pages = call.into_paginator().page_size(100).send();
-        for _ in 0..PAGES {
+        for _ in 0..pages_at_most {
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(fault("ecs:ListTaskDefinitions"))?;
             active.is_all = page.next_token().is_none();
@@ -102,7 +119,14 @@ impl Active {
                 break;
             }
         }
+        active.families =
+            active.arns.iter().filter_map(|arn| RevisionName::of_arn(arn)).map(|name| name.family).collect();
         Ok(active)
+    }
+
+    /// Whether a family may have active revisions.
+    pub(super) fn may_have_family(&self, family: &str) -> bool {
+        !self.is_all || self.families.contains(family)
     }
 
     /// Whether a revision is active; none when it was not read that far.

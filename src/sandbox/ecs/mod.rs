@@ -59,6 +59,9 @@ pub(in crate::sandbox) struct Ecs {
     known_hosts: BTreeSet<String>,
     /// When EC2 instances were deregistered by a call. Their agents stay away until their hosts start again.
     deregistered: BTreeMap<String, Timestamp>,
+    /// Whether a task definition may be on its way out.
+    #[serde(default)]
+    deletes_definitions: bool,
     /// How far time has been let on.
     clock: Timestamp,
 }

@@ -1,6 +1,7 @@
 //! Which services are at rest: the scheduler would look at all their tasks and do nothing.
 //!
-//! Time moves in small steps, and at most of them most services are at rest. One pass over the tasks finds the others.
+//! Time moves in small steps, and at most of them most services are at rest: all is well, or what was started is not up
+//! yet. One pass over the tasks finds the others.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,9 @@ use super::services::Service;
 struct Tally {
     /// Those that have not stopped.
     alive: i64,
-    /// Those that are as the service wants them: healthy, of its one deployment, on an instance that stays.
+    /// Those of them that are to run on: of its newest deployment, on an instance that does not drain.
+    stay: i64,
+    /// Those of them that are healthy.
     good: i64,
     /// Whether the scheduler has not taken note of one yet.
     has_news: bool,
@@ -33,14 +36,14 @@ pub(super) fn restless(cluster: &Cluster) -> Vec<String> {
         tally.has_news |= task.healthy && !task.credited;
         let deployment = cluster.services.get(name).and_then(|service| service.deployments.first());
         let is_of_it = deployment.is_some_and(|deployment| task.deployment.as_ref() == Some(&deployment.id));
-        let stays = is_of_it && !task.instance.as_ref().is_some_and(drains);
-        tally.good += i64::from(task.is_wanted() && task.healthy && stays);
+        if task.is_wanted() && is_of_it && !task.instance.as_ref().is_some_and(drains) {
+            tally.stay += 1;
+            tally.good += i64::from(task.healthy);
+        }
     }
     let none = Tally::default();
-    let restless = cluster
-        .services
-        .values()
-        .filter(|service| !is_at_rest(service, tallies.get(service.name.as_str()).unwrap_or(&none)));
+    let tally = |service: &Service| tallies.get(service.name.as_str()).unwrap_or(&none);
+    let restless = cluster.services.values().filter(|service| !is_at_rest(service, tally(service)));
     restless.map(|service| service.name.clone()).collect()
 }
 
@@ -52,11 +55,11 @@ fn is_at_rest(service: &Service, tally: &Tally) -> bool {
         return true;
     }
     let [deployment] = &service.deployments[..] else { return false };
-    service.status == "ACTIVE"
-        && service.steady
-        && deployment.state == "COMPLETED"
-        && !service.is_daemon()
-        && !tally.has_news
-        && tally.alive == tally.good
-        && tally.good == service.desired
+    // Nothing to start or to stop.
+    let is_full = tally.alive == tally.stay && tally.stay == service.desired;
+    // Nothing to conclude.
+    let is_told = service.steady || tally.good < tally.alive;
+    // Nothing to give up.
+    let is_sound = deployment.failed == 0 || deployment.state == "COMPLETED";
+    service.status == "ACTIVE" && is_full && is_told && is_sound && !tally.has_news && !service.is_daemon()
 }

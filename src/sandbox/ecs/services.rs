@@ -70,7 +70,7 @@ const OF_DEPLOYMENTS: &[&str] = &[
 
 impl Service {
     pub(super) fn is_daemon(&self) -> bool {
-        self.spec.get("schedulingStrategy") == Some(&json!("DAEMON"))
+        self.spec.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON")
     }
 
     pub(super) fn launch_type(&self) -> &str {

@@ -212,6 +212,7 @@ pub(super) fn delete(state: &mut State, call: &Call) -> Result<Value, AwsError> 
                     definition.value["deleteRequestedAt"] = epoch(call.now);
                 }
                 deleted.push(definition.value.clone());
+                state.ecs.deletes_definitions = true;
             }
         }
     }
@@ -221,7 +222,10 @@ pub(super) fn delete(state: &mut State, call: &Call) -> Result<Value, AwsError> 
 /// Drops the revisions that are being deleted and that nothing uses any more; whether there were any.
 pub(super) fn purge(state: &mut State) -> bool {
     let ecs = &mut state.ecs;
-    let mut changed = false;
+    if !ecs.deletes_definitions {
+        return false;
+    }
+    let (mut changed, mut left) = (false, false);
     for family in ecs.families.values_mut() {
         let before = family.revisions.len();
         family.revisions.retain(|_, definition| {
@@ -232,10 +236,14 @@ pub(super) fn purge(state: &mut State) -> bool {
                         || cluster.services.values().any(|service| service.uses(definition.arn()))
                 })
             };
-            definition.status() != "DELETE_IN_PROGRESS" || is_used()
+            let is_leaving = definition.status() == "DELETE_IN_PROGRESS";
+            let stays = !is_leaving || is_used();
+            left |= is_leaving && stays;
+            stays
         });
         changed |= family.revisions.len() != before;
     }
+    ecs.deletes_definitions = left;
     changed
 }
 
