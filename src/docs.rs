@@ -45,6 +45,9 @@ pub fn page(kind: &str) -> Option<String> {
     for call in about.calls.iter().chain(about.permissions) {
         writeln!(out, "- `{call}`").ok();
     }
+    if !about.calls.contains(&"tag:GetResources") {
+        out.push_str("- `tag:GetResources`, as every plan: it tells what belongs to the stack\n");
+    }
     writeln!(out, "\nAn example: `examples/kinds/{}.yaml`.", kebab(kind)).ok();
     Some(out)
 }

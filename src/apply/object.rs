@@ -9,9 +9,7 @@ use tokio::sync::SemaphorePermit;
 use super::{Event, Run, send};
 use crate::address::Address;
 use crate::aws::{Cause, Fault};
-use crate::kinds::{
-    AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name, covers,
-};
+use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
 use crate::manifest::substitute;
 use crate::observed::{Shared, Survey};
 use crate::plan::{Action, Change, Step, Work, carry_over, diff, tags};
@@ -172,10 +170,8 @@ impl<'a> Object<'a> {
         let Some(live) = self.change.live.as_ref().filter(|_| self.change.action == Action::Replace) else {
             return Ok(target.clone());
         };
-        let ignored: Vec<&str> = target.ignored.iter().map(String::as_str).collect();
-        let is_open = |path: &&str| target.full.get(*path).is_none() || covers(&ignored, path);
-        let inherited = self.kind.about().inherited.iter().copied().filter(is_open).map(str::to_owned);
-        let spec = carry_over(&target.spec, &live.spec, &inherited.collect::<Vec<_>>());
+        let inherited = self.kind.about().inherited_by(&target.full, &target.ignored);
+        let spec = carry_over(&target.spec, &live.spec, &inherited);
         let full = self.kind.normalise(&spec, &target.place).map_err(|error| Stopped::Because(error, None))?;
         Ok(Target { spec, full, ..target.clone() })
     }

@@ -238,6 +238,13 @@ impl About {
         self.read_after.contains(&other) || (self.read_after == EVERY_OTHER && other != self.kind)
     }
 
+    /// The inherited paths that a spec leaves open, or to others.
+    pub fn inherited_by(&self, spec: &Value, ignored: &[String]) -> Vec<String> {
+        let ignored: Vec<&str> = ignored.iter().map(String::as_str).collect();
+        let is_open = |path: &&str| spec.get(*path).is_none_or(Value::is_null) || covers(&ignored, path);
+        self.inherited.iter().copied().filter(is_open).map(str::to_owned).collect()
+    }
+
     /// The path that makes a change at `path` need a new object.
     pub fn replaces(&self, path: &str) -> bool {
         covers(self.replace, path)

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 pub use self::shared::{Shared, TaggedArn};
-use crate::aws::{Aws, Fault, told};
+use crate::aws::{Aws, Cause, Fault, told};
 use crate::kinds::{About, AnyKind, Found, KINDS, Place, Purpose, Scope, Wanted};
 
 /// What was found, by kind.
@@ -100,13 +100,16 @@ pub async fn survey(
 /// It is another account, or AWS does not tell.
 pub async fn check_account(aws: &Aws, place: &Place, shared: &Shared) -> Result<(), SurveyError> {
     let faults = |fault| SurveyError::Faults(vec![fault]);
-    let tagged = shared.tagged(aws, &place.stack).await.map_err(faults)?;
-    let found = match tagged.iter().find_map(TaggedArn::account) {
-        Some(account) => account.to_owned(),
-        None => aws.account().await.map_err(faults)?,
+    let tagged = shared.tagged(aws, &place.stack).await;
+    let told = tagged.as_ref().ok().and_then(|tagged| tagged.iter().find_map(TaggedArn::account));
+    let found = match (told, &tagged) {
+        (Some(account), _) => account.to_owned(),
+        // Who may not ask for tags may be in the wrong account, which is the better thing to say.
+        (None, Err(fault)) if fault.cause != Cause::Denied => return Err(faults(fault.clone())),
+        (None, _) => aws.account().await.map_err(faults)?,
     };
     if found == place.account {
-        return Ok(());
+        return tagged.map(drop).map_err(faults);
     }
     Err(SurveyError::Account(WrongAccount { stack: place.stack.clone(), wanted: place.account.clone(), found }))
 }

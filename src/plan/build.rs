@@ -280,6 +280,7 @@ impl Planner<'_> {
                 refusals.push(prevented(&change.address, id, "replaced"));
             }
             refusals.extend(protected(change));
+            notes.extend(takes_over(change));
         }
         let owned = self.survey.all().filter(|(_, one)| matches!(one.owner(&self.place.stack), Owner::Us(_))).count();
         let going = changes.iter().filter(|change| matches!(change.action, Action::Delete | Action::Replace)).count();
@@ -377,6 +378,21 @@ fn lost(resource: &Resource, draft: &Draft) -> Option<Address> {
 
 fn kind_name(name: &str) -> &'static str {
     KINDS.iter().map(|kind| kind.about().kind).find(|kind| *kind == name).unwrap_or("")
+}
+
+/// What an object that replaces another takes over from it. Only this plan knows of it, so it is said beforehand.
+fn takes_over(change: &Change) -> Option<Note> {
+    let (live, desired) = (change.live.as_ref()?, change.desired.as_ref()?);
+    let about = by_name(&change.address.kind).filter(|_| change.action == Action::Replace)?.about();
+    let inherited = about.inherited_by(desired, &change.ignored).into_iter();
+    let kept: Vec<String> =
+        inherited.filter_map(|path| live.spec.get(&path).map(|value| format!("{path}: {value}"))).collect();
+    let message = format!(
+        "keeps {} of what it replaces; a run that is cut off between deleting and creating forgets it, unless the \
+         manifest says it",
+        kept.join(", ")
+    );
+    (!kept.is_empty()).then(|| Note { address: Some(change.address.clone()), message })
 }
 
 /// Why an object that is protected, or that holds what would be lost with it, must stay.

@@ -170,6 +170,7 @@ fn change_each(state: &mut State, call: &Call, set: &Tags, removed: &[&str]) -> 
                 .map(|tags| tags.retain(|key, _| !removed.contains(&key.as_str())))
                 .and_then(|()| tags::add(state, arn, set)),
             Some("ec2") if home => ec2::change_tags(state, arn, set, removed),
+            Some("logs") if home => logs::change_tags(state, arn, set.into_iter().collect(), removed),
             Some("iam") if is_asked_for_iam(state, call) => {
                 iam::change_tags(state, arn, set.into_iter().collect(), removed)
             }

@@ -187,6 +187,18 @@ def _(t):
     t.eq(t.ec2.describe_vpcs(VpcIds=[id])["Vpcs"][0]["Tags"], [{"Key": "b", "Value": "2"}])
 
 
+@check("tagging.tag-and-untag.logs")
+def _(t):
+    name = t.name("group")
+    t.logs.create_log_group(logGroupName=name, tags={"a": "1"})
+    t.later(t.logs.delete_log_group, logGroupName=name)
+    account = t.sts.get_caller_identity()["Account"]
+    arn = f"arn:aws:logs:us-west-2:{account}:log-group:{name}"
+    t.eq(t.tagging.tag_resources(ResourceARNList=[arn], Tags={"b": "2"})["FailedResourcesMap"], {})
+    t.eq(t.tagging.untag_resources(ResourceARNList=[arn], TagKeys=["a"])["FailedResourcesMap"], {})
+    t.eq(t.logs.list_tags_for_resource(resourceArn=arn)["tags"], {"b": "2"})
+
+
 @check("tagging.tag.missing-fails-alone")
 def _(t):
     arn = clusters(t, "a")[0]

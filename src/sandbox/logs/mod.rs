@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use self::tags::Tags;
-pub(super) use self::tags::tagged;
+pub(super) use self::tags::{change_tags, tagged};
 use super::Operation;
 use super::state::State;
 use super::wire::AwsError;

@@ -79,6 +79,19 @@ fn find_by_arn<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut super::Log
     find(state, arn)
 }
 
+/// Sets and removes tags of a log group, for the Resource Groups Tagging API.
+pub(in crate::sandbox) fn change_tags(
+    state: &mut State,
+    arn: &str,
+    set: Tags,
+    removed: &[&str],
+) -> Result<(), AwsError> {
+    let tags = &mut find_by_arn(state, arn)?.tags;
+    tags.retain(|key, _| !removed.contains(&key.as_str()));
+    tags.extend(set);
+    Ok(())
+}
+
 /// Every log group with its tags, by ARN, for the Resource Groups Tagging API.
 pub(in crate::sandbox) fn tagged(state: &State) -> Vec<(String, Tags)> {
     state.logs.groups.values().map(|group| (group.arn.clone(), group.tags.clone())).collect()
