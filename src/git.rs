@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::manifest::tree::ReadError;
@@ -30,7 +30,7 @@ pub(crate) enum GitError {
 
 impl Tree for Revision {
     fn read(&self, path: &Path, _: &Path) -> Result<Vec<u8>, ReadError> {
-        self.files.get(path).cloned().ok_or(ReadError::Missing)
+        self.files.get(&plain(path)).cloned().ok_or(ReadError::Missing)
     }
 }
 
@@ -53,10 +53,15 @@ pub(crate) fn read(paths: &[PathBuf], revision: &str) -> Result<Revision, GitErr
             if let (true, Ok(text)) = (is_manifest, std::str::from_utf8(&bytes)) {
                 read.manifests.push(ManifestText { path: shown.clone(), root: folder.clone(), text: text.to_owned() });
             }
-            read.files.insert(shown, bytes);
+            read.files.insert(plain(&shown), bytes);
         }
     }
     Ok(read)
+}
+
+/// `./stack/task.json` is `stack/task.json`.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| !matches!(part, Component::CurDir)).collect()
 }
 
 fn is_manifest(path: &str) -> bool {

@@ -216,12 +216,13 @@ impl<'a> Object<'a> {
     fn target(&self) -> Result<Target, Stopped> {
         let place = &self.run.plan.place;
         let desired = self.change.desired.clone().unwrap_or(Value::Null);
-        let spec = {
+        let (spec, tags) = {
             let known = self.run.known();
-            substitute(&desired, &|reference| {
+            let spec = substitute(&desired, &|reference| {
                 let attribute = reference.attribute.as_deref()?;
                 known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
-            })
+            });
+            (spec, tags::resolved(&self.change.tags, &known))
         };
         let full = self.kind.normalise(&spec, place).map_err(|error| Stopped::Because(error, None))?;
         Ok(Target {
@@ -229,7 +230,7 @@ impl<'a> Object<'a> {
             spec,
             full,
             ignored: self.change.ignored.clone(),
-            tags: self.change.tags.clone(),
+            tags,
             place: place.clone(),
         })
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::session::{Manifests, connect, make_plan};
-use super::{Failure, Global, apply};
+use super::{Failure, Global, apply, talk};
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{Desired, Stack};
 use crate::plan::{Goal, Guards};
@@ -34,6 +34,11 @@ pub(super) async fn destroy(global: &Global, args: &DestroyArgs) -> Result<ExitC
     let aws = connect(global, &stack).await?;
     let nothing = Desired::nothing(stack);
     let plan = make_plan(&aws, &nothing, Goal::Destroy, Guards::default(), true).await?;
+    if plan.changes.is_empty() {
+        let place = &plan.place;
+        let message = format!("nothing in {}, {} belongs to a stack {}\n", place.account, place.region, place.stack);
+        talk(&message);
+    }
     apply::run(global, &aws, &nothing, plan, Goal::Destroy, args.yes).await
 }
 

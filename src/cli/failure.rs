@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::output::{ErrorOutput, FORMAT_VERSION, FailureOutput};
 use super::{Global, Output, print, talk};
-use crate::aws::{Cause, Fault, told};
+use crate::aws::{Fault, told};
 use crate::diagnostic::{self, Diagnostic};
 use crate::observed::{SurveyError, WrongAccount};
 use crate::plan::Refusal;
@@ -65,9 +65,7 @@ impl Failure {
                         writeln!(out, "  {} {hint}", style::paint(style::HINT, "help:")).ok();
                     }
                 }
-                if faults.iter().all(|fault| fault.cause != Cause::NoAnswer) {
-                    out.push_str("Nothing was changed.\n");
-                }
+                out.push_str("Nothing was changed.\n");
                 out
             }
             Self::Wrong(message, help) => {

@@ -14,17 +14,16 @@ use crate::report;
 pub struct GraphArgs {
     #[command(flatten)]
     manifests: Manifests,
-    /// What to draw it as
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// Write to this file instead of standard output; its ending chooses the format
+    /// What to draw it as [default: what the ending of --out says, or mermaid]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    #[default]
     Mermaid,
     Dot,
     Svg,
@@ -33,11 +32,22 @@ enum Format {
 pub(super) fn graph(global: &Global, args: &GraphArgs) -> Result<ExitCode, Failure> {
     let desired = args.manifests.load(global)?;
     let ending = args.out.as_ref().and_then(|path| path.extension()).and_then(|ending| ending.to_str());
-    let format = match ending {
-        Some("svg") => Format::Svg,
-        Some("dot" | "gv") => Format::Dot,
-        Some("mmd" | "mermaid") => Format::Mermaid,
-        _ => args.format,
+    let by_ending = match ending {
+        Some("svg") => Some(Format::Svg),
+        Some("dot" | "gv") => Some(Format::Dot),
+        Some("mmd" | "mermaid") => Some(Format::Mermaid),
+        _ => None,
+    };
+    let format = match (args.format, by_ending, ending) {
+        (Some(asked), Some(meant), Some(ending)) if asked != meant => {
+            let message = format!("--format and the ending .{ending} of --out do not agree");
+            return Err(Failure::because(message, "leave --format out, or choose another ending"));
+        }
+        (None, None, Some(ending)) => {
+            let message = format!("what to draw cannot be told from the ending .{ending}");
+            return Err(Failure::because(message, "pass --format, or end with .svg, .dot or .mmd"));
+        }
+        (asked, meant, _) => asked.or(meant).unwrap_or(Format::Mermaid),
     };
     let picture = match format {
         Format::Mermaid => report::graph::mermaid(&desired),

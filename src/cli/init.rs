@@ -37,6 +37,10 @@ pub(super) fn init(args: &InitArgs) -> Result<ExitCode, Failure> {
         let message = format!("{} cannot be the name of a stack", crate::diagnostic::quote(&name));
         return Err(Failure::because(message, "pass --name with letters, digits, - and _"));
     }
+    if args.account.len() != 12 || !args.account.chars().all(|letter| letter.is_ascii_digit()) {
+        let message = format!("{} is no AWS account", crate::diagnostic::quote(&args.account));
+        return Err(Failure::because(message, "pass --account with its 12 digits"));
+    }
     let stack = STACK.replace("STACK", &name).replace("ACCOUNT", &args.account).replace("REGION", &args.region);
     let files = [("stack.yaml", stack), ("network.yaml", NETWORK.to_owned())];
     let taken = files.iter().map(|(file, _)| args.dir.join(file)).find(|path| path.exists());

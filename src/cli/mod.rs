@@ -60,7 +60,7 @@ pub struct Global {
     #[arg(long, global = true)]
     pub profile: Option<String>,
     /// Call this address instead of AWS's own
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = url)]
     pub endpoint_url: Option<String>,
     /// Use the embedded AWS, kept in FILE, instead of an account
     #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true,
@@ -120,6 +120,15 @@ pub enum Command {
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
     Completions(completions::CompletionsArgs),
+}
+
+/// An address that can be called: what is no URL would fail in the depths of the SDK.
+fn url(text: &str) -> Result<String, String> {
+    let is_web = |uri: &http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    match text.parse::<http::Uri>() {
+        Ok(uri) if is_web(&uri) => Ok(text.to_owned()),
+        _ => Err("a URL is needed, such as http://127.0.0.1:4577".to_owned()),
+    }
 }
 
 /// Runs the command that `arguments` ask for and returns the code to exit with.

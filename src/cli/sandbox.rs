@@ -36,6 +36,10 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> Result<ExitCode, Failure> {
         Some(path) => World::read(path).map_err(Failure::wrong)?,
         None => World::default(),
     };
+    if let (Some(state), Some(_)) = (args.state.as_ref().filter(|state| state.exists()), &args.world) {
+        let message = format!("{} has a world already, and --world is for a new one", state.display());
+        return Err(Failure::because(message, "leave --world out, or name another file with --state"));
+    }
     let mut sandbox = match &args.state {
         Some(path) => Sandbox::open(path, world).map_err(|error| Failure::wrong(chain(&error)))?,
         None => Sandbox::in_memory(world),

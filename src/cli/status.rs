@@ -12,7 +12,7 @@ use crate::report::style;
 
 /// Show what exists and whether it is ready
 ///
-/// Looks at each object in full, as the waits of apply do.
+/// Looks at each object in full, as the waits of apply do. Ends with 1 when something is missing or not ready.
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
     #[command(flatten)]

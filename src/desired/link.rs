@@ -113,7 +113,8 @@ fn free_references(resource: &mut Resource, targets: &Targets, findings: &mut Ve
     // As written, for what is malformed; the spec itself has been written in full where a field takes references.
     findings.extend(references(&resource.document, &kinds).1);
     let mut in_full: BTreeMap<String, String> = BTreeMap::new();
-    for occurrence in occurrences(&resource.spec, "/spec").0 {
+    let in_tags = occurrences(&resource.document.spec["tags"], "/spec/tags").0;
+    for occurrence in occurrences(&resource.spec, "/spec").0.into_iter().chain(in_tags) {
         let reference = occurrence.reference;
         let Some(kind) = by_name(&reference.kind) else { continue };
         let target = Address::from(&reference);
@@ -152,6 +153,7 @@ fn free_references(resource: &mut Resource, targets: &Targets, findings: &mut Ve
     }
     for (short, full) in in_full {
         write_in_full(&mut resource.spec, &short, &full);
+        resource.tags.values_mut().for_each(|value| *value = value.replace(&short, &full));
     }
 }
 

@@ -102,7 +102,7 @@ impl Planner<'_> {
         // The documents were checked, so this can fail only where a reference put something unfit into a field.
         let full = kind.normalise(&spec, &self.place).unwrap_or_else(|_| spec.clone());
         let foretold = kind.foretell(&address.name, &full, &self.place);
-        let tags = self.tags(resource);
+        let tags = self.tags(resource, &draft.known);
         let mut change = Change {
             address: address.clone(),
             action: Action::Create,
@@ -228,7 +228,7 @@ impl Planner<'_> {
                 (_, Goal::Converge) => (Action::Delete, Reason::NotDeclared),
                 (_, Goal::Destroy) => (Action::Delete, Reason::Destroy),
             };
-            if reason == Reason::Retained {
+            if reason == Reason::Retained && live.tags.get(ON_DELETE_TAG).is_some_and(|value| value == "retain") {
                 let message = format!("{} stays, because its lifecycle says so", live.id);
                 draft.notes.push(Note { address: Some(address.clone()), message });
             }
@@ -285,7 +285,14 @@ impl Planner<'_> {
         let owned = self.survey.all().filter(|(_, one)| matches!(one.owner(&self.place.stack), Owner::Us(_))).count();
         let going = changes.iter().filter(|change| matches!(change.action, Action::Delete | Action::Replace)).count();
         let most = guards.max_deletes.unwrap_or((owned / 5).max(5));
-        if self.goal == Goal::Converge && going > most {
+        if self.goal == Goal::Converge && self.desired.is_empty() && going > 0 && guards.max_deletes.is_none() {
+            refusals.push(Refusal {
+                address: None,
+                code: "nothing-declared".to_owned(),
+                message: format!("nothing but the Stack is declared, so all {going} of its objects would be deleted"),
+                help: format!("if that is meant, use `farpost destroy`, or pass --max-deletes {going}"),
+            });
+        } else if self.goal == Goal::Converge && going > most {
             refusals.push(Refusal {
                 address: None,
                 code: "max-deletes".to_owned(),
@@ -356,9 +363,9 @@ impl Planner<'_> {
         needs
     }
 
-    fn tags(&self, resource: &Resource) -> BTreeMap<String, String> {
+    fn tags(&self, resource: &Resource, known: &BTreeMap<Address, Attributes>) -> BTreeMap<String, String> {
         let mut tags = self.desired.stack.tags.clone();
-        tags.extend(resource.tags.clone());
+        tags.extend(tags::resolved(&resource.tags, known));
         tags::remember(&tags.clone(), &mut tags);
         tags.insert(crate::kinds::STACK_TAG.to_owned(), self.place.stack.clone());
         tags.insert(crate::kinds::RESOURCE_TAG.to_owned(), resource.address.to_string());

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::FieldChange;
+use crate::address::Address;
+use crate::kinds::Attributes;
+use crate::manifest::{Reference, substitute};
 
 /// The tag that says what happens when the manifest goes: `retain` keeps the object, `prevent` refuses the plan.
 pub const ON_DELETE_TAG: &str = "farpost/on-delete";
@@ -58,6 +61,22 @@ pub fn changes(desired: &Tags, live: &Tags) -> Vec<FieldChange> {
     };
     let set = set.iter().map(|(key, value)| change(key, Some(value)));
     set.chain(gone.iter().map(|key| change(key, None))).collect()
+}
+
+/// Tags with the references resolved whose answer is known; the others stay as they are written.
+pub fn resolved(tags: &Tags, known: &BTreeMap<Address, Attributes>) -> Tags {
+    let value_of = |reference: &Reference| {
+        let attribute = reference.attribute.as_deref()?;
+        known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
+    };
+    let resolve = |text: &String| match substitute(&Value::String(text.clone()), &value_of) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let is_open = |text: &String| crate::manifest::references::contains(text);
+    tags.iter()
+        .map(|(key, text)| (key.clone(), if is_open(text) { resolve(text) } else { text.clone() }))
+        .collect()
 }
 
 #[cfg(test)]

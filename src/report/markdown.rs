@@ -25,6 +25,7 @@ pub fn plan(plan: &Plan) -> String {
         .ok();
         return out;
     }
+    writeln!(out, "In `{}`, {}.\n", place.account, place.region).ok();
     out.push_str("| action | objects |\n|---|---|\n");
     for action in [Action::Create, Action::Update, Action::Replace, Action::Delete] {
         let names: Vec<String> = plan
@@ -40,6 +41,10 @@ pub fn plan(plan: &Plan) -> String {
     for refusal in &plan.refusals {
         let address = refusal.address.as_ref().map(|address| format!("`{address}`: ")).unwrap_or_default();
         writeln!(out, "> **refused** ({}) {address}{}. {}\n", refusal.code, refusal.message, refusal.help).ok();
+    }
+    for note in &plan.notes {
+        let address = note.address.as_ref().map(|address| format!("`{address}`: ")).unwrap_or_default();
+        writeln!(out, "> note: {address}{}\n", escape(&note.message)).ok();
     }
     let mut left_out = 0;
     for change in plan.pending() {

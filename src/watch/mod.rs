@@ -134,6 +134,9 @@ impl Watch {
     }
 
     async fn run(&mut self, cause: Cause) {
+        if self.stop.is_cancelled() {
+            return;
+        }
         self.say("run", json!({"because": cause.words()}));
         let print = fingerprint(&self.settings.paths);
         self.seen = Some(print.clone());
