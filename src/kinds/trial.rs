@@ -36,7 +36,7 @@ impl Drop for Trial {
 
 impl Trial {
     pub(super) async fn new() -> Self {
-        let world = World { pace: 0.005, ..World::default() };
+        let world = World { pace: 0.001, ..World::default() };
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Arc::new(Sandbox::open(&folder.path().join("sandbox.json"), world).unwrap());
         let client = SandboxClient::new(Arc::clone(&sandbox));
