@@ -94,7 +94,7 @@ fn a_killed_apply_is_taken_up_again() {
 #[test]
 fn a_sandbox_file_outlives_a_killed_apply() {
     std::thread::scope(|scope| {
-        for lines in [3, 12, 25, 40] {
+        for lines in [2, 8, 16, 24] {
             scope.spawn(move || {
                 let tree = Tree::of_example("outposts");
                 let sandbox = format!("--sandbox={}", tree.sandbox().display());
