@@ -89,9 +89,11 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
     }
     let StackSpec { account, region, tags } = serde_json::from_value(document.spec.clone()).ok()?;
     for occurrence in occurrences(&document.spec["tags"], "/spec/tags").0 {
-        let message = format!("{}: the tags of a stack are on everything in it, so they refer to nothing", occurrence.reference);
+        let message =
+            format!("{}: the tags of a stack are on everything in it, so they refer to nothing", occurrence.reference);
         let label = document.source.within(&occurrence.pointer, occurrence.range.clone());
-        findings.push(Diagnostic::error("reference-in-stack", message).at(label).help("tag the objects that it is about"));
+        findings
+            .push(Diagnostic::error("reference-in-stack", message).at(label).help("tag the objects that it is about"));
     }
     let tags = tags.unwrap_or_default().0.into_iter().collect();
     Some(Stack { name: document.name.clone(), account, region, tags })

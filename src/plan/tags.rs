@@ -74,9 +74,7 @@ pub fn resolved(tags: &Tags, known: &BTreeMap<Address, Attributes>) -> Tags {
         other => other.to_string(),
     };
     let is_open = |text: &String| crate::manifest::references::contains(text);
-    tags.iter()
-        .map(|(key, text)| (key.clone(), if is_open(text) { resolve(text) } else { text.clone() }))
-        .collect()
+    tags.iter().map(|(key, text)| (key.clone(), if is_open(text) { resolve(text) } else { text.clone() })).collect()
 }
 
 #[cfg(test)]

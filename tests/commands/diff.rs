@@ -48,3 +48,19 @@ fn a_revision_that_is_none() {
     tree.run(&["diff", "manifests", "--base", "nowhere"]).ends_with(1).complains(&["git", "nowhere"]);
     tree.run(&["diff", "manifests", "--base=--output=x"]).ends_with(1).complains(&["begins with a dash"]);
 }
+
+#[test]
+fn from_inside_the_directory() {
+    let definition = "apiVersion: farpost/v1\nkind: TaskDefinition\nmetadata: {name: app}\nspecFrom: app.json\n";
+    let json = r#"{"containerDefinitions": [{"name": "web", "image": "httpd:2.4", "memory": 16}]}"#;
+    let tree = Tree::new(&[("stack.yaml", STACK), ("app.yaml", definition), ("app.json", json)]);
+    git(&tree, &["init", "-q"]);
+    git(&tree, &["add", "."]);
+    git(&tree, &["commit", "-qm", "first"]);
+    tree.write("app.json", &json.replace("16", "32"));
+    for path in [".", "./"] {
+        let ran = tree.command(&["diff", path, "--base", "main"]).current_dir(tree.path("")).output().unwrap();
+        let told = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success() && told.contains("memory: 16 → 32"), "{told}");
+    }
+}

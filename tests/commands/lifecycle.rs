@@ -101,3 +101,35 @@ fn what_finds_no_room_is_deferred_and_the_rest_is_done() {
     tree.write("cluster.yaml", &hosts.replace("count: 1", "count: 4"));
     tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(0);
 }
+
+#[test]
+fn a_stack_of_which_nothing_is_declared_any_more_is_not_emptied() {
+    let tree = Tree::new(&[("stack.yaml", STACK), ("vpcs.yaml", &vpc("a", ""))]);
+    tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(0);
+    tree.remove("vpcs.yaml");
+    let ran = tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(3);
+    ran.complains(&["nothing-declared", "farpost destroy"]);
+    tree.in_sandbox(&["apply", "manifests", "--yes", "--max-deletes", "1"]).ends_with(0);
+    let ran = tree.in_sandbox(&["destroy", "--stack", "tset", "--yes"]).ends_with(0);
+    ran.complains(&["nothing in 123456789012, us-west-2 belongs to a stack tset"]);
+}
+
+#[test]
+fn tags_take_references() {
+    let cluster = "apiVersion: farpost/v1\nkind: Cluster\nmetadata: {name: edge}\nspec: {}\n---\n";
+    let gateway = "apiVersion: farpost/v1\nkind: InternetGateway\nmetadata: {name: g}\n\
+                   spec: {vpcId: \"${Vpc.a}\", tags: {of: \"${Cluster.edge}\", in: \"the ${Vpc.a.id}\"}}\n";
+    let tree = Tree::new(&[("stack.yaml", STACK), ("all.yaml", &(vpc("a", "") + cluster + gateway))]);
+    tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(0).prints(&["Converged"]);
+    let plan = tree.in_sandbox(&["plan", "manifests", "-o", "json"]).ends_with(0).json();
+    let change = plan["changes"].as_array().unwrap().iter().find(|one| one["address"] == "InternetGateway/g").unwrap();
+    let tags = &change["live"]["tags"];
+    assert_eq!(tags["of"], "edge");
+    assert!(tags["in"].as_str().unwrap().starts_with("the vpc-"), "{tags}");
+    // What a tag refers to is there first, and goes last.
+    tree.run(&["graph", "manifests"]).ends_with(0).prints(&["n0[\"Cluster", "n1[\"InternetGateway", "n1 --> n0"]);
+    tree.write("all.yaml", &(vpc("a", "") + &gateway.replace("Cluster.edge", "Cluster.egde")));
+    tree.run(&["lint", "manifests"]).ends_with(1).complains(&["reference-target", "Cluster/egde is not declared"]);
+    tree.write("stack.yaml", &STACK.replace("us-west-2}", "us-west-2, tags: {of: \"${Vpc.a}\"}}"));
+    tree.run(&["lint", "manifests"]).ends_with(1).complains(&["reference-in-stack"]);
+}
