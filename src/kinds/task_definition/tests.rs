@@ -190,7 +190,7 @@ async fn another_family_replaces() {
     trial.converge(&other).await;
     assert_eq!((active(&trial, "till").await.len(), active(&trial, "counter").await.len()), (0, 1));
     // Not declared any more, it goes.
-    trial.converge(STACK).await;
+    trial.converge(&named("kiosk", PLAIN)).await;
     assert_eq!(active(&trial, "counter").await, [""; 0]);
 }
 
