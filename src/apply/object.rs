@@ -257,7 +257,7 @@ impl<'a> Object<'a> {
     async fn look(&self, target: &Target) -> Result<Option<Found>, Stopped> {
         let key = self.kind.key(&target.address.name, &target.full, &target.place);
         let wanted = [Wanted { address: target.address.clone(), key: key.clone(), spec: target.full.clone() }];
-        let found = self.scoped(Purpose::Deep, &wanted).await?;
+        let found = self.scoped(Purpose::Find, &wanted).await?;
         let is_ours = |one: &Found| one.owner(&target.place.stack) == Owner::Us(target.address.clone());
         let named = |one: &Found| key.is_some() && one.key == key;
         Ok(found.iter().find(|one| is_ours(one)).or_else(|| found.iter().find(|one| named(one))).cloned())

@@ -33,7 +33,7 @@ pub fn tags_of(tags: &[Tag]) -> BTreeMap<String, String> {
 pub fn filter(scope: &Scope<'_>, id_filter: &str) -> Filter {
     match scope.purpose {
         Purpose::Settle(id) => Filter::builder().name(id_filter).values(id).build(),
-        Purpose::Survey | Purpose::Deep => {
+        Purpose::Survey | Purpose::Deep | Purpose::Find => {
             Filter::builder().name(format!("tag:{STACK_TAG}")).values(&scope.place.stack).build()
         }
     }

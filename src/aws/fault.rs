@@ -229,6 +229,8 @@ const BY_MESSAGE: &[(&str, Cause)] = &[
     ("Creation of service was not idempotent", Cause::AlreadyExists),
     ("Unable to describe task definition", Cause::NotFound),
     ("has a dependent object", Cause::InUse),
+    // Of an instance whose profile is being taken away. Its code, IncorrectState, other operations use for good.
+    ("There is an existing association for instance", Cause::InUse),
 ];
 
 const BY_CODE: &[(&str, Cause)] = &[
@@ -309,6 +311,8 @@ mod tests {
             ("ClientException", "Unable to describe task definition.", Cause::NotFound),
             ("ThrottlingException", "Rate exceeded", Cause::Throttled),
             ("InvalidParameterValue", "", Cause::Invalid),
+            ("IncorrectState", "There is an existing association for instance i-1", Cause::InUse),
+            ("IncorrectState", "", Cause::Invalid),
         ];
         for (code, message, expected) in cases {
             assert_eq!(cause(code, message), expected, "{code}");

@@ -1,6 +1,6 @@
 //! Roles, instance profiles and instances in the whole engine, against the sandbox.
 
-use super::trial::{Trial, declared, example};
+use super::trial::{Answer, Trial, declared, example};
 use crate::apply::Event;
 use crate::kinds::{Purpose, by_name};
 use crate::observed::survey;
@@ -153,6 +153,50 @@ async fn a_plan_without_changes_describes_instances_once() {
         trial.aws.counts(),
     );
     assert!(plan.is_empty(), "{:#?}", plan.pending().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_host_whose_volumes_are_not_listed_yet_is_not_replaced() {
+    let text = hosts();
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    trial.meddle(|action| {
+        let body = "<DescribeVolumesResponse><requestId>r</requestId><volumeSet/></DescribeVolumesResponse>";
+        (action == "DescribeVolumes").then(|| Answer { status: 200, body: body.to_owned() })
+    });
+    let plan = trial.plan(&text).await;
+    assert!(plan.is_empty(), "{:#?}", plan.pending().collect::<Vec<_>>());
+    // Another launch is another host.
+    assert_eq!(trial.plan(&text.replace("prefer-cached", "once")).await.count(Action::Replace), 2);
+    trial.stop_meddling();
+}
+
+#[tokio::test]
+async fn volumes_are_not_read_while_a_host_is_waited_for() {
+    let text = hosts();
+    let mut trial = trial().await;
+    let plan = trial.plan(&text).await;
+    assert!(trial.carry_out(plan).await.is_complete());
+    assert_eq!(count(&trial, "ec2:DescribeVolumes"), 0);
+    assert!(trial.plan(&text).await.is_empty());
+    assert_eq!(count(&trial, "ec2:DescribeVolumes"), 1);
+}
+
+/// A table that is the VPC's main one serves hosts without naming their subnet.
+#[tokio::test]
+async fn a_main_table_goes_after_its_hosts() {
+    let text = hosts().replace("  subnetIds:\n    - ${Subnet.floor}\n", "  main: true\n");
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let nothing = crate::desired::Desired::nothing(declared(&text).stack);
+    let plan = close_look(&trial, &nothing, crate::plan::Goal::Destroy).await;
+    let of = |kind: &str| -> Vec<usize> {
+        let steps = plan.steps.iter().enumerate().filter(|(_, step)| step.address.kind == kind);
+        steps.map(|(index, _)| index).collect()
+    };
+    let table = &plan.steps[of("RouteTable")[0]];
+    assert!(of("Instance").iter().all(|host| table.after.contains(host)), "{:#?}", plan.steps);
+    trial.destroy(&text).await;
 }
 
 #[tokio::test]
@@ -320,6 +364,52 @@ async fn a_host_gets_another_profile_while_it_runs() {
     assert_eq!(fields(&plan), ["iamInstanceProfile", "iamInstanceProfile"]);
     trial.converge(&changed).await;
     trial.destroy(&changed).await;
+}
+
+#[tokio::test]
+async fn a_profile_that_is_still_being_let_go_is_waited_for() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    const DESCRIBE: &str = "DescribeIamInstanceProfileAssociations";
+    let text = hosts().replace("count: 2", "count: 1");
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let without = text.replace("  iamInstanceProfile: ${InstanceProfile.branch-17-host}\n", "");
+    assert_ne!(text, without);
+    trial.converge(&without).await;
+    let (looks, tries) = (AtomicU32::new(0), AtomicU32::new(0));
+    trial.meddle(move |action| match action {
+        DESCRIBE if looks.fetch_add(1, Ordering::SeqCst) == 0 => {
+            let item = "<item><associationId>iip-assoc-1</associationId><state>disassociating</state></item>";
+            let set = format!("<iamInstanceProfileAssociationSet>{item}</iamInstanceProfileAssociationSet>");
+            let body = format!("<{DESCRIBE}Response><requestId>r</requestId>{set}</{DESCRIBE}Response>");
+            Some(Answer { status: 200, body })
+        }
+        "AssociateIamInstanceProfile" if tries.fetch_add(1, Ordering::SeqCst) == 0 => {
+            Some(Answer::refusal("IncorrectState", "There is an existing association for instance i-1"))
+        }
+        "DisassociateIamInstanceProfile" => Some(Answer::refusal("NoSuchAssociation", "it goes already")),
+        _ => None,
+    });
+    trial.converge(&text).await;
+    let letting_go = waits(&trial).into_iter().filter(|why| *why == "letting its profile go");
+    assert_eq!(letting_go.count(), 2);
+}
+
+#[tokio::test]
+async fn no_other_profile_is_asked_for_after_a_create_that_met_one() {
+    let text = example("instance-profile");
+    let mut trial = Trial::new().await;
+    let iam = trial.aws.iam().clone();
+    for name in ["one", "two", "three"] {
+        iam.create_instance_profile().instance_profile_name(name).send().await.unwrap();
+    }
+    let plan = trial.plan(&text).await;
+    // It comes between the plan and the run.
+    iam.create_instance_profile().instance_profile_name("branch-17-host").send().await.unwrap();
+    let before = count(&trial, "iam:GetInstanceProfile");
+    assert!(!trial.carry_out(plan).await.is_complete());
+    assert_eq!(count(&trial, "iam:GetInstanceProfile") - before, 1);
+    assert_eq!(count(&trial, "iam:ListInstanceProfiles"), 0);
 }
 
 #[tokio::test]

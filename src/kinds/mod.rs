@@ -117,7 +117,7 @@ pub trait Kind: Send + Sync + 'static {
     }
 
     /// What must be there for this object to do its work, though no field refers to it: created before it, deleted
-    /// after it. `others` are the specs of one side, declared or live.
+    /// after it. `others` are the specs of one side, declared or live; a live one has the object's `id` in it too.
     fn runtime_needs(_spec: &Self::Spec, _others: &BTreeMap<Address, Value>) -> Vec<Address> {
         Vec::new()
     }
@@ -376,6 +376,9 @@ pub enum Purpose<'a> {
     Survey,
     /// To compare, with nothing left out.
     Deep,
+    /// To find the one wanted object after a create without a clear answer: as [`Purpose::Survey`], with what others
+    /// know taken from AWS itself, and without what is not declared.
+    Find,
     /// To wait for the one object of this id, with its readiness in full.
     Settle(&'a str),
 }

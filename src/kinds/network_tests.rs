@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, UserIdGroupPair};
 
-use super::trial::{Trial, checked, declared, example, findings};
+use super::trial::{Answer, Trial, checked, declared, example, findings};
 use crate::apply::Event;
 use crate::plan::{Action, Reason};
 
@@ -299,6 +299,62 @@ async fn a_main_table_goes_and_leaves_the_vpc_its_own() {
     trial.destroy(&text).await;
 }
 
+async fn tables(trial: &Trial, vpc: &str) -> Vec<aws_sdk_ec2::types::RouteTable> {
+    let filter = Filter::builder().name("vpc-id").values(vpc).build();
+    trial.aws.ec2().describe_route_tables().filters(filter).send().await.unwrap().route_tables().to_vec()
+}
+
+#[tokio::test]
+async fn the_place_of_the_main_table_goes_to_none_with_routes_of_somebody_else() {
+    let main = example("route-table").replace("  routes:\n", "  main: true\n  routes:\n");
+    let mut trial = Trial::new().await;
+    trial.converge(&main).await;
+    let survey = trial.survey(&declared(&main)).await;
+    let (vpc, gateway) = (survey.of("Vpc")[0].id.clone(), survey.of("InternetGateway")[0].id.clone());
+    let ours = survey.of("RouteTable")[0].id.clone();
+    let all = tables(&trial, &vpc).await;
+    let of_aws = all.iter().find(|table| table.route_table_id() != Some(&ours)).unwrap();
+    let of_aws = of_aws.route_table_id().unwrap().to_owned();
+    let ec2 = trial.aws.ec2().clone();
+    let open = ec2.create_route().route_table_id(&of_aws).destination_cidr_block("0.0.0.0/0").gateway_id(&gateway);
+    open.send().await.unwrap();
+    let start = main.find("---\napiVersion: farpost/v1\nkind: RouteTable").unwrap();
+    trial.converge(&main[..start]).await;
+    let all = tables(&trial, &vpc).await;
+    let is_main = |table: &&aws_sdk_ec2::types::RouteTable| table.associations().iter().any(|one| one.main() == Some(true));
+    let new = all.iter().find(is_main).unwrap();
+    assert_ne!(new.route_table_id(), Some(of_aws.as_str()));
+    assert_eq!((new.routes().len(), new.tags().len()), (1, 0), "{new:#?}");
+    // What nobody owns keeps the VPC until somebody takes it away, even where it is the only other table.
+    ec2.delete_route_table().route_table_id(&of_aws).send().await.unwrap();
+    trial.converge(&main).await;
+    let new = new.route_table_id().unwrap();
+    ec2.delete_route_table().route_table_id(new).send().await.unwrap();
+    trial.destroy(&main).await;
+}
+
+#[tokio::test]
+async fn a_main_table_whose_place_moves_meanwhile_looks_again() {
+    let main = example("route-table").replace("  routes:\n", "  main: true\n  routes:\n");
+    let mut trial = Trial::new().await;
+    trial.converge(&example("route-table")).await;
+    for goes in [false, true] {
+        let refusals = std::sync::atomic::AtomicU32::new(0);
+        trial.meddle(move |action| {
+            let is_first = action == "ReplaceRouteTableAssociation"
+                && refusals.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+            is_first.then(|| Answer::refusal("InvalidAssociationID.NotFound", "The association ID does not exist"))
+        });
+        if goes {
+            trial.destroy(&main).await;
+        } else {
+            trial.converge(&main).await;
+        }
+        assert!(waits(&trial).contains(&"the VPC's main route table has just changed"));
+        trial.events.clear();
+    }
+}
+
 #[test]
 fn a_group_that_refers_to_itself_is_told_how_to_say_that() {
     let text =
@@ -345,10 +401,36 @@ async fn rules_that_have_no_room_beside_the_old_ones_take_their_place() {
     assert!(trial.plan(&many_rules(55, 2000)).await.is_empty());
 }
 
+#[tokio::test]
+async fn why_rules_were_refused_is_said_also_when_the_old_ones_do_not_come_back() {
+    let mut trial = Trial::new().await;
+    trial.converge(&many_rules(55, 2000)).await;
+    let desired = checked(&many_rules(61, 3000)).0.unwrap();
+    let survey = trial.survey(&desired).await;
+    let (goal, guards) = (crate::plan::Goal::Converge, crate::plan::Guards::default());
+    let plan = crate::plan::plan(&desired, &survey, goal, guards, trial.aws.counts());
+    let calls = std::sync::atomic::AtomicU32::new(0);
+    trial.meddle(move |action| {
+        // The new ones beside the old, the new ones alone, the old ones.
+        let is_third = action == "AuthorizeSecurityGroupIngress"
+            && calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 2;
+        is_third.then(|| Answer::refusal("UnauthorizedOperation", "not from here"))
+    });
+    let outcome = trial.carry_out(plan).await;
+    trial.stop_meddling();
+    assert!(!outcome.is_complete());
+    let said = trial.events.iter().find_map(|event| match event {
+        Event::Failed { why, .. } => Some(why.as_str()),
+        _ => None,
+    });
+    let said = said.unwrap();
+    assert!(said.contains("RulesPerSecurityGroupLimitExceeded") && said.contains("not from here"), "{said}");
+}
+
 /// Waiting for `AmazonEC2` to forget an instance, as somebody else would.
 async fn terminate(ec2: &aws_sdk_ec2::Client, instance: &str) {
     ec2.terminate_instances().instance_ids(instance).send().await.unwrap();
-    for _ in 0..200 {
+    for _ in 0..6000 {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         let filter = Filter::builder().name("attachment.instance-id").values(instance).build();
         let left = ec2.describe_network_interfaces().filters(filter).send().await.unwrap();
@@ -378,22 +460,28 @@ async fn what_holds_a_group_a_subnet_and_a_vpc_is_named() {
     let instance = run.send().await.unwrap().instances()[0].instance_id().unwrap().to_owned();
     let foreign = ec2.create_subnet().vpc_id(&vpc).cidr_block("10.17.200.0/24").send().await.unwrap();
     let foreign = foreign.subnet().unwrap().subnet_id().unwrap().to_owned();
-    let later = tokio::spawn({
-        let (instance, foreign) = (instance.clone(), foreign.clone());
-        async move {
-            tokio::time::sleep(std::time::Duration::from_millis(150)).await;
-            terminate(&ec2, &instance).await;
-            tokio::time::sleep(std::time::Duration::from_millis(150)).await;
-            ec2.delete_subnet().subnet_id(&foreign).send().await.unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    trial.tell = Some(tell);
+    // Each lets go when it has been named.
+    let mut named = async |kinds: &[&str], starts: &str, ends: &str| {
+        let mut seen = std::collections::BTreeSet::new();
+        while !kinds.iter().all(|kind| seen.contains(*kind)) {
+            if let Event::Waiting { address, why } = told.recv().await.unwrap()
+                && why.starts_with(starts)
+                && why.ends_with(ends)
+            {
+                seen.insert(address.kind);
+            }
         }
-    });
-    trial.destroy(&text).await;
-    later.await.unwrap();
-    let by_instance = format!("of instance {instance}");
-    let named =
-        waits(&trial).into_iter().filter(|why| why.starts_with("held by network") && why.ends_with(&by_instance));
-    assert!(named.count() >= 2, "the group and the subnet: {:#?}", trial.events);
-    assert!(waits(&trial).contains(&format!("held by subnet {foreign}").as_str()), "{:#?}", trial.events);
+    };
+    let later = async {
+        named(&["SecurityGroup", "Subnet"], "held by network", &format!("of instance {instance}")).await;
+        terminate(&ec2, &instance).await;
+        named(&["Vpc"], &format!("held by subnet {foreign}"), "").await;
+        ec2.delete_subnet().subnet_id(&foreign).send().await.unwrap();
+    };
+    let both = async { tokio::join!(trial.destroy(&text), later) };
+    tokio::time::timeout(std::time::Duration::from_secs(120), both).await.expect("each is named");
 }
 
 #[tokio::test]

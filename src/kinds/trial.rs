@@ -1,8 +1,13 @@
 //! Kinds driven through the whole engine against the sandbox, for tests.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -22,8 +27,63 @@ use crate::sandbox::world::World;
 pub(super) struct Trial {
     pub(super) aws: Arc<Aws>,
     pub(super) events: Vec<Event>,
+    /// Who is told each event while it happens.
+    pub(super) tell: Option<mpsc::UnboundedSender<Event>>,
+    meddling: Meddling,
     sandbox: Arc<Sandbox>,
     folder: tempfile::TempDir,
+}
+
+/// An answer of AWS that the sandbox would not give.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// What EC2 says to a call that it refuses.
+    pub(super) fn refusal(code: &str, message: &str) -> Self {
+        let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        Self { status: 400, body: format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>") }
+    }
+}
+
+type Meddling = Arc<Mutex<Option<Arc<dyn Fn(&str) -> Option<Answer> + Send + Sync>>>>;
+
+/// A sandbox that somebody may answer for.
+#[derive(Clone)]
+struct Meddled {
+    sandbox: SandboxClient,
+    meddling: Meddling,
+}
+
+impl std::fmt::Debug for Meddled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.sandbox.fmt(f)
+    }
+}
+
+impl HttpClient for Meddled {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Meddled {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let meddle = self.meddling.lock().unwrap().clone();
+        let body = request.body().bytes().unwrap_or_default();
+        let action = body.strip_prefix(b"Action=").and_then(|rest| rest.split(|byte| *byte == b'&').next());
+        let action = action.and_then(|action| std::str::from_utf8(action).ok());
+        match action.and_then(|action| meddle?(action)) {
+            Some(answer) => {
+                let status = answer.status.try_into().unwrap();
+                let response = aws_smithy_runtime_api::http::Response::new(status, answer.body.into());
+                HttpConnectorFuture::ready(Ok(response))
+            }
+            None => self.sandbox.call(request),
+        }
+    }
 }
 
 /// Whatever a kind does must be in the sandbox's file at any moment.
@@ -44,12 +104,23 @@ impl Trial {
         let world = World { pace, ..World::default() };
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Arc::new(Sandbox::open(&folder.path().join("sandbox.json"), world).unwrap());
-        let client = SandboxClient::new(Arc::clone(&sandbox));
-        let http = aws_smithy_runtime_api::client::http::SharedHttpClient::new(client);
+        let meddling = Meddling::default();
+        let client = Meddled { sandbox: SandboxClient::new(Arc::clone(&sandbox)), meddling: Arc::clone(&meddling) };
+        let http = SharedHttpClient::new(client);
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };
         let patience = Patience { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
         let aws = Aws::connect(&access, Some(http), patience).await.unwrap();
-        Self { aws: Arc::new(aws), events: Vec::new(), sandbox, folder }
+        Self { aws: Arc::new(aws), events: Vec::new(), tell: None, meddling, sandbox, folder }
+    }
+
+    /// From now on calls of the query protocol are first shown to `meddle`, by operation; where it says something,
+    /// that is the answer, and the sandbox does not learn of the call.
+    pub(super) fn meddle(&self, meddle: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) {
+        *self.meddling.lock().unwrap() = Some(Arc::new(meddle));
+    }
+
+    pub(super) fn stop_meddling(&self) {
+        *self.meddling.lock().unwrap() = None;
     }
 
     pub(super) async fn survey(&self, desired: &Desired) -> Survey {
@@ -84,12 +155,16 @@ impl Trial {
     }
 
     pub(super) async fn carry_out(&mut self, plan: Plan) -> Outcome {
-        let (events, mut seen) = mpsc::unbounded_channel();
-        let outcome = apply(Arc::clone(&self.aws), plan, events, CancellationToken::new()).await;
-        while let Ok(event) = seen.try_recv() {
-            self.events.push(event);
-        }
-        outcome
+        let (events, mut seen) = mpsc::unbounded_channel::<Event>();
+        let listen = async {
+            while let Some(event) = seen.recv().await {
+                if let Some(tell) = &self.tell {
+                    tell.send(event.clone()).ok();
+                }
+                self.events.push(event);
+            }
+        };
+        tokio::join!(apply(Arc::clone(&self.aws), plan, events, CancellationToken::new()), listen).0
     }
 }
 

@@ -345,8 +345,15 @@ impl Planner<'_> {
                 by_attribute.insert((kind_name(&address.kind), value), address.clone());
             }
         }
+        let with_id = |found: &Found| {
+            let mut spec = found.spec.clone();
+            if let Some(members) = spec.as_object_mut() {
+                members.insert("id".to_owned(), found.id.clone().into());
+            }
+            spec
+        };
         let specs: BTreeMap<Address, Value> =
-            ours.iter().map(|(address, found)| (address.clone(), found.spec.clone())).collect();
+            ours.iter().map(|(address, found)| (address.clone(), with_id(found))).collect();
         let mut needs = Needs::new();
         for (address, found) in &ours {
             let Some(kind) = by_name(&address.kind) else { continue };

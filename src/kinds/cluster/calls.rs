@@ -27,7 +27,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Clust
     let names: BTreeSet<String> = match scope.purpose {
         Purpose::Settle(name) => BTreeSet::from([name.to_owned()]),
         // What is declared is asked for by name, because the tagging service lags behind; it knows the rest.
-        Purpose::Survey | Purpose::Deep => {
+        Purpose::Survey | Purpose::Deep | Purpose::Find => {
             let tagged = scope.shared.tagged(aws, &scope.place.stack).await?;
             let tagged = tagged.iter().filter_map(|one| one.arn.split_once(":cluster/")).map(|(_, name)| name);
             let declared = scope.wanted.iter().filter_map(|wanted| wanted.key.as_deref());

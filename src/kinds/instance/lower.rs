@@ -12,7 +12,8 @@ use super::user_data;
 use crate::aws::ec2::tags_of;
 use crate::kinds::{Attributes, Found, Place, Readiness};
 
-/// What `DescribeInstances` tells, with the profile by ARN. User data, volumes and the attributes that cost a call each are filled in later.
+/// What `DescribeInstances` tells, with the profile by ARN. User data, volumes and the attributes that cost a call each
+/// are filled in later.
 pub(super) fn lower(instance: &types::Instance, place: &Place) -> Found<InstanceSpec> {
     let text = |value: Option<&str>| value.filter(|text| !text.is_empty()).map(str::to_owned);
     let id = instance.instance_id().unwrap_or_default().to_owned();

@@ -138,8 +138,11 @@ impl Kind for Instance {
         };
         // A subnet in no list follows the main table of its VPC.
         let is_listed = of_kind(others, "RouteTable").any(|(_, other)| lists(other));
-        let subnet = whole(&spec.subnet_id).and_then(|reference| others.get(&Address::from(&reference)));
-        let vpc = subnet.filter(|_| !is_listed).map(|subnet| &subnet["vpcId"]);
+        let declared = whole(&spec.subnet_id).map(|reference| Address::from(&reference));
+        let is_subnet =
+            |address: &Address, other: &Value| Some(address) == declared.as_ref() || other["id"] == *spec.subnet_id;
+        let subnet = of_kind(others, "Subnet").find(|(address, other)| is_subnet(address, other));
+        let vpc = subnet.filter(|_| !is_listed).map(|(_, subnet)| &subnet["vpcId"]);
         let routes = |other: &Value| lists(other) || (other["main"] == true && vpc == Some(&other["vpcId"]));
         let registers_in = |address: &Address, other: &Value| {
             let name = other["clusterName"].as_str().unwrap_or(&address.name);
@@ -208,6 +211,15 @@ mod tests {
             (Address::new("Subnet", "floor"), json!({"vpcId": "${Vpc.a.id}"})),
             (Address::new("RouteTable", "main"), json!({"vpcId": "${Vpc.a.id}", "main": true})),
             (Address::new("RouteTable", "elsewhere"), json!({"vpcId": "${Vpc.b.id}", "main": true})),
+        ]);
+        assert_eq!(Instance::runtime_needs(&spec, &others), [Address::new("RouteTable", "main")]);
+        // So it is among live objects, which know each other by id.
+        let spec = InstanceSpec { subnet_id: "subnet-1".to_owned(), ..spec };
+        let others = BTreeMap::from([
+            (Address::new("Subnet", "floor"), json!({"id": "subnet-1", "vpcId": "vpc-1"})),
+            (Address::new("Subnet", "roof"), json!({"id": "subnet-2", "vpcId": "vpc-2"})),
+            (Address::new("RouteTable", "main"), json!({"id": "rtb-1", "vpcId": "vpc-1", "main": true})),
+            (Address::new("RouteTable", "elsewhere"), json!({"id": "rtb-2", "vpcId": "vpc-2", "main": true})),
         ]);
         assert_eq!(Instance::runtime_needs(&spec, &others), [Address::new("RouteTable", "main")]);
     }

@@ -70,14 +70,16 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Insta
 /// Volumes and credits of all instances for which they count.
 async fn together(aws: &Aws, purpose: Purpose<'_>, looks: &[Look<'_>]) -> Result<Together, Fault> {
     let is_deep = purpose == Purpose::Deep;
-    let ids = |counts: fn(&InstanceSpec) -> bool, applies: fn(&InstanceSpec) -> bool| -> Vec<String> {
+    let ids = |counts: fn(&InstanceSpec) -> bool, applies: &dyn Fn(&Look<'_>) -> bool| -> Vec<String> {
         let asked =
             looks.iter().filter(|look| !look.has_ended() && (is_deep || look.wanted.as_ref().is_some_and(counts)));
-        asked.filter(|look| applies(&look.found.spec)).map(|look| look.found.id.clone()).collect()
+        asked.filter(|look| applies(look)).map(|look| look.found.id.clone()).collect()
     };
-    let with_volumes = ids(|wanted| wanted.block_device_mappings.is_some(), |_| true);
+    let with_volumes =
+        ids(|wanted| wanted.block_device_mappings.is_some(), &|look| !look.takes_declared_volumes(purpose));
     // Types that do not burst have no credits.
-    let with_credits = ids(|wanted| wanted.credit_specification.is_some(), |live| live.instance_type.starts_with('t'));
+    let bursts = |look: &Look<'_>| look.found.spec.instance_type.starts_with('t');
+    let with_credits = ids(|wanted| wanted.credit_specification.is_some(), &bursts);
     let (volumes, credits) = tokio::try_join!(volumes_of(aws, &with_volumes), credits_of(aws, &with_credits))?;
     Ok(Together { volumes, credits })
 }
@@ -122,6 +124,19 @@ impl Look<'_> {
         !is_up || attached.zip(self.instance.launch_time()).is_none_or(|(first, last)| last.secs() > first.secs())
     }
 
+    /// The wanted spec, where the instance was launched from it.
+    fn launched_from(&self) -> Option<&InstanceSpec> {
+        let hash = self.found.tags.get(HASH_TAG);
+        self.wanted.as_ref().filter(|wanted| hash == Some(&wanted.digest()))
+    }
+
+    /// Whether its volumes are those that were asked for at its launch without a look at them: while somebody waits
+    /// for it, and while it starts, when AWS may not list them yet.
+    fn takes_declared_volumes(&self, purpose: Purpose<'_>) -> bool {
+        let is_starting = self.found.detail["state"] == "pending";
+        (is_starting || matches!(purpose, Purpose::Settle(_))) && self.launched_from().is_some()
+    }
+
     async fn finish(mut self, aws: &Aws, scope: &Scope<'_>, together: &Together) -> Result<Found<InstanceSpec>, Fault> {
         if self.has_ended() {
             return Ok(self.found);
@@ -153,17 +168,20 @@ impl Look<'_> {
     ) -> Result<(), Fault> {
         let is_deep = purpose == Purpose::Deep;
         let has_rested = self.has_rested();
+        let as_wanted = self.launched_from().cloned();
+        let mut devices = volumes(&self.found.id, &together.volumes);
+        // No instance that runs has none: those of one that was just launched may not be listed yet.
+        let are_declared = self.takes_declared_volumes(purpose) || devices.is_empty();
         let found = &mut self.found;
-        let hash = found.tags.get(HASH_TAG);
-        let as_wanted = self.wanted.as_ref().filter(|wanted| hash == Some(&wanted.digest()));
-        let mut devices = volumes(&found.id, &together.volumes);
-        if let Some(wanted) = as_wanted {
-            as_launched(&mut devices, wanted.block_device_mappings.as_deref().unwrap_or_default());
-        }
-        found.spec.block_device_mappings = match (purpose, as_wanted) {
-            (Purpose::Settle(_), Some(wanted)) => wanted.block_device_mappings.clone(),
-            _ => Some(devices).filter(|devices| !devices.is_empty()),
+        found.spec.block_device_mappings = match &as_wanted {
+            Some(wanted) if are_declared => wanted.block_device_mappings.clone(),
+            wanted => {
+                let asked = wanted.as_ref().and_then(|wanted| wanted.block_device_mappings.as_deref());
+                as_launched(&mut devices, asked.unwrap_or_default());
+                Some(devices).filter(|devices| !devices.is_empty())
+            }
         };
+        let as_wanted = as_wanted.as_ref();
         match as_wanted.filter(|_| !is_deep && !has_rested) {
             Some(wanted) => {
                 found.spec.ecs_config = wanted.ecs_config.clone();

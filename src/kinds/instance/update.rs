@@ -3,8 +3,9 @@
 
 use aws_sdk_ec2::operation::modify_instance_attribute::builders::ModifyInstanceAttributeFluentBuilder as Modify;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, AttributeValue, Filter, InstanceCreditSpecificationRequest, InstanceMetadataEndpointState,
-    InstanceMetadataProtocolState, InstanceMetadataTagsState,
+    AttributeBooleanValue, AttributeValue, Filter, IamInstanceProfileAssociationState,
+    InstanceCreditSpecificationRequest, InstanceMetadataEndpointState, InstanceMetadataProtocolState,
+    InstanceMetadataTagsState,
 };
 
 use super::calls::{http_tokens, profile, sdk_credits, sdk_shutdown_behavior, toggle};
@@ -135,10 +136,15 @@ async fn change_profile(aws: &Aws, live: &Found<InstanceSpec>, name: Option<&str
         .ec2()
         .describe_iam_instance_profile_associations()
         .filters(filter("instance-id", &[id]))
-        .filters(filter("state", &["associating", "associated"]));
+        .filters(filter("state", &["associating", "associated", "disassociating"]));
     let answer = call.send().await.map_err(fault("ec2:DescribeIamInstanceProfileAssociations"))?;
-    let there = answer.iam_instance_profile_associations().first().and_then(|one| one.association_id());
+    let all = answer.iam_instance_profile_associations();
+    let (going, there): (Vec<_>, Vec<_>) =
+        all.iter().partition(|one| one.state() == Some(&IamInstanceProfileAssociationState::Disassociating));
+    let there = there.first().and_then(|one| one.association_id());
+    let letting_go = || Ok(Progress::Waiting("letting its profile go".to_owned()));
     match (there, name) {
+        (None, _) if !going.is_empty() => return letting_go(),
         (Some(association), Some(name)) if live.detail["state"] == "running" => {
             let call = || {
                 let call = aws.ec2().replace_iam_instance_profile_association().association_id(association);
@@ -151,13 +157,17 @@ async fn change_profile(aws: &Aws, live: &Found<InstanceSpec>, name: Option<&str
             let call = || {
                 aws.ec2().associate_iam_instance_profile().instance_id(id).iam_instance_profile(profile(name)).send()
             };
-            aws.eventually(|| async { call().await.map_err(fault("ec2:AssociateIamInstanceProfile")) }).await?;
+            match aws.eventually(|| async { call().await.map_err(fault("ec2:AssociateIamInstanceProfile")) }).await {
+                // The old one is there still, though it is not listed any more.
+                Err(fault) if fault.cause == Cause::InUse => return letting_go(),
+                answer => drop(answer?),
+            }
         }
         (Some(association), name) => {
             let call = aws.ec2().disassociate_iam_instance_profile().association_id(association).send();
             call.await.map_err(fault("ec2:DisassociateIamInstanceProfile"))?;
             if name.is_some() {
-                return Ok(Progress::Waiting("letting its profile go".to_owned()));
+                return letting_go();
             }
         }
         (None, None) => {}

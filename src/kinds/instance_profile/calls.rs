@@ -16,7 +16,7 @@ const AT_ONCE: usize = 20;
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<InstanceProfileSpec>>, Fault> {
     let names = match scope.purpose {
         Purpose::Settle(name) => vec![name.to_owned()],
-        Purpose::Survey | Purpose::Deep => candidates(aws, scope).await?,
+        Purpose::Survey | Purpose::Deep | Purpose::Find => candidates(aws, scope).await?,
     };
     let found = try_join_all(names.iter().map(|name| get(aws, name))).await?;
     let mut found: Vec<_> = found.into_iter().flatten().collect();

@@ -22,7 +22,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<LogGr
     let names: BTreeSet<String> = match scope.purpose {
         Purpose::Settle(name) => BTreeSet::from([name.to_owned()]),
         // What is declared is asked for by name, because the tagging service lags behind; it knows the rest.
-        Purpose::Survey | Purpose::Deep => {
+        Purpose::Survey | Purpose::Deep | Purpose::Find => {
             let declared = scope.wanted.iter().filter_map(|wanted| wanted.key.clone());
             known.keys().cloned().chain(declared).collect()
         }

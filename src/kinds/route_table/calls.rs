@@ -1,6 +1,6 @@
 //! The calls that a route table needs.
 
-use aws_sdk_ec2::types::{Filter, ResourceType};
+use aws_sdk_ec2::types::{self, Filter, ResourceType};
 use serde::Deserialize;
 
 use super::lower::{Association, lower};
@@ -24,7 +24,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Route
         .collect())
 }
 
-async fn describe(aws: &Aws, filter: Filter) -> Result<Vec<aws_sdk_ec2::types::RouteTable>, Fault> {
+async fn describe(aws: &Aws, filter: Filter) -> Result<Vec<types::RouteTable>, Fault> {
     let pages = aws.ec2().describe_route_tables().filters(filter).into_paginator().items().send();
     pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeRouteTables"))
 }
@@ -66,10 +66,13 @@ pub(super) async fn update(
     }
     let new: Vec<&SubnetId> = subnets.iter().filter(|subnet| !live_subnets.contains(subnet)).collect();
     associate(aws, id, &new).await?;
-    match changed.has("main").then_some(target.full.main) {
+    let place = match changed.has("main").then_some(target.full.main) {
         Some(Some(true)) => make_main(aws, &target.full.vpc_id, id).await?,
         Some(_) => give_main_back(aws, live).await?,
-        None => {}
+        None => Progress::Done,
+    };
+    if let Progress::Waiting(_) = place {
+        return Ok(place);
     }
     for route in routes.delete {
         delete_route(aws, id, route).await?;
@@ -184,15 +187,14 @@ async fn associate(aws: &Aws, table: &str, subnets: &[&SubnetId]) -> Result<(), 
 }
 
 /// All tables of a VPC.
-async fn of_vpc(aws: &Aws, vpc: &str) -> Result<Vec<Found<RouteTableSpec>>, Fault> {
-    let tables = describe(aws, Filter::builder().name("vpc-id").values(vpc).build()).await?;
-    Ok(tables.iter().map(|table| lower(table, None)).collect())
+async fn of_vpc(aws: &Aws, vpc: &str) -> Result<Vec<types::RouteTable>, Fault> {
+    describe(aws, Filter::builder().name("vpc-id").values(vpc).build()).await
 }
 
 /// Takes the place of the VPC's main table.
-async fn make_main(aws: &Aws, vpc: &str, table: &str) -> Result<(), Fault> {
+async fn make_main(aws: &Aws, vpc: &str, table: &str) -> Result<Progress, Fault> {
     let tables = of_vpc(aws, vpc).await?;
-    let main = tables.iter().flat_map(associations).find(|association| association.main);
+    let main = tables.iter().flat_map(|one| associations(&lower(one, None))).find(|association| association.main);
     let Some(main) = main else {
         return Err(Fault::found(
             REPLACE,
@@ -200,24 +202,47 @@ async fn make_main(aws: &Aws, vpc: &str, table: &str) -> Result<(), Fault> {
             format!("{vpc} has no main route table to take the place of"),
         ));
     };
-    replace_association(aws, &main.id, table).await
+    move_main(aws, &main.id, table).await
 }
 
-/// Gives the place of the VPC's main table to one that no stack owns: AWS made one with the VPC.
-async fn give_main_back(aws: &Aws, live: &Found<RouteTableSpec>) -> Result<(), Fault> {
-    let Some(main) = associations(live).into_iter().find(|association| association.main) else { return Ok(()) };
-    let tables = of_vpc(aws, &live.spec.vpc_id).await?;
-    let others = tables.iter().filter(|table| table.id != live.id && !table.tags.contains_key(STACK_TAG));
-    // The one that AWS made serves no subnet by itself, and nobody named it.
-    let Some(other) = others.min_by_key(|table| (associations(table).len(), table.tags.len())) else {
-        let message =
-            format!("{} is the main route table of {}, and there is no other to be it", live.id, live.spec.vpc_id);
-        return Err(Fault::found(REPLACE, Cause::Invalid, message));
+/// Gives the place of the VPC's main table to one that is as the one that AWS made with the VPC, or makes such a one:
+/// a VPC is never without, and its last one goes with it.
+async fn give_main_back(aws: &Aws, live: &Found<RouteTableSpec>) -> Result<Progress, Fault> {
+    let Some(main) = associations(live).into_iter().find(|association| association.main) else {
+        return Ok(Progress::Done);
     };
-    match replace_association(aws, &main.id, &other.id).await {
-        // Somebody has done it meanwhile.
-        Err(fault) if fault.cause == Cause::NotFound => Ok(()),
-        answer => answer,
+    let vpc = &live.spec.vpc_id;
+    let tables = of_vpc(aws, vpc).await?;
+    // Nobody named the one that AWS made.
+    match tables.iter().filter(|table| is_bare(table)).min_by_key(|table| table.tags().len()) {
+        Some(other) => move_main(aws, &main.id, other.route_table_id().unwrap_or_default()).await,
+        None => {
+            // Without tags, as AWS's own: it is no stack's.
+            let token = aws.token(&format!("the main route table of {vpc}"));
+            let call = aws.ec2().create_route_table().client_token(token).vpc_id(vpc).send();
+            let answer = call.await.map_err(fault("ec2:CreateRouteTable"))?;
+            let other = answer.route_table().and_then(|table| table.route_table_id()).unwrap_or_default();
+            move_main(aws, &main.id, other).await
+        }
+    }
+}
+
+/// Whether subnets that come to follow it get nowhere but within the VPC, and nobody has a use for it.
+fn is_bare(table: &types::RouteTable) -> bool {
+    let is_local = |route: &types::Route| route.gateway_id() == Some("local");
+    let is_used = !table.associations().is_empty() || !table.propagating_vgws().is_empty();
+    let is_owned = table.tags().iter().any(|tag| tag.key() == Some(STACK_TAG));
+    !is_used && !is_owned && table.routes().iter().all(is_local)
+}
+
+/// Moves the place of the VPC's main table. Each move gives it another id, so that of two tables, one of which gives
+/// it back while the other takes it, the later one has to look again.
+async fn move_main(aws: &Aws, association: &str, table: &str) -> Result<Progress, Fault> {
+    match replace_association(aws, association, table).await {
+        Err(fault) if fault.cause == Cause::NotFound => {
+            Ok(Progress::Waiting("the VPC's main route table has just changed".to_owned()))
+        }
+        answer => answer.map(|()| Progress::Done),
     }
 }
 
@@ -229,7 +254,9 @@ async fn replace_association(aws: &Aws, association: &str, table: &str) -> Resul
 }
 
 pub(super) async fn delete(aws: &Aws, live: &Found<RouteTableSpec>) -> Result<Progress, Fault> {
-    give_main_back(aws, live).await?;
+    if let Progress::Waiting(why) = give_main_back(aws, live).await? {
+        return Ok(Progress::Waiting(why));
+    }
     for association in associations(live).iter().filter(|association| !association.main) {
         disassociate(aws, &association.id).await?;
     }
@@ -268,6 +295,27 @@ mod tests {
 
     fn spec(routes: Vec<Route>) -> RouteTableSpec {
         RouteTableSpec { vpc_id: "vpc-1".to_owned(), routes: Some(routes), subnet_ids: None, main: None }
+    }
+
+    #[test]
+    fn a_table_with_any_use_is_not_bare() {
+        let route = |gateway: &str| types::Route::builder().gateway_id(gateway).build();
+        let table = || types::RouteTable::builder().route_table_id("rtb-1").routes(route("local"));
+        let tagged = |key: &str| types::Tag::builder().key(key).value("x").build();
+        let serves = types::RouteTableAssociation::builder().gateway_id("igw-1").build();
+        let cases = [
+            (table(), true),
+            (table().tags(tagged("Name")), true),
+            (table().routes(route("igw-1")), false),
+            (table().routes(types::Route::builder().nat_gateway_id("nat-1").build()), false),
+            (table().associations(serves), false),
+            (table().propagating_vgws(types::PropagatingVgw::builder().gateway_id("vgw-1").build()), false),
+            (table().tags(tagged(STACK_TAG)), false),
+        ];
+        for (table, expected) in cases {
+            let table = table.build();
+            assert_eq!(is_bare(&table), expected, "{table:#?}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A route table with its routes and the subnets that it serves.
 //!
 //! A table can be the VPC's main one; when it is not to be any more, or goes, the table that AWS made with the VPC is
-//! that again. Routes and subnets are owned whole: one that is not declared goes. What AWS puts there itself is nobody's: the
-//! local routes, those that a virtual private gateway or a route server announces, and those of gateway endpoints.
+//! that again, or a new one like it when that has got routes of somebody's. Routes and subnets are owned whole: one
+//! that is not declared goes. What AWS puts there itself is nobody's: the local routes, those that a virtual private
+//! gateway or a route server announces, and those of gateway endpoints.
 //! A route whose target is gone (`blackhole`) is lowered with its state, which no manifest can say, so it differs.
 
 mod calls;

@@ -61,9 +61,11 @@ pub(super) async fn update(
             // No room for both at once: then there is a moment without.
             Err(fault) if fault.code == "RulesPerSecurityGroupLimitExceeded" && !changes.revoke.is_empty() => {
                 rules.revoke(&changes.revoke).await?;
-                if let Err(fault) = rules.authorize(&changes.authorize).await {
+                if let Err(mut fault) = rules.authorize(&changes.authorize).await {
                     // Not even then: the old rules are better than none.
-                    rules.authorize(&changes.revoke).await?;
+                    if let Err(second) = rules.authorize(&changes.revoke).await {
+                        fault.message.push_str(&format!("; the old rules could not be put back: {second}"));
+                    }
                     return Err(fault);
                 }
             }

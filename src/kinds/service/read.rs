@@ -38,7 +38,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Servi
             }
         }
         // What is declared is asked for by name, because the tagging service lags behind; it knows the rest.
-        Purpose::Survey | Purpose::Deep => {
+        Purpose::Survey | Purpose::Deep | Purpose::Find => {
             let tagged = scope.shared.tagged(aws, &scope.place.stack).await?;
             tagged.iter().filter_map(|one| parts(&one.arn)).for_each(|(cluster, name)| add(cluster, name));
             let keys = scope.wanted.iter().filter_map(|wanted| wanted.key.as_deref()?.split_once('/'));
