@@ -373,9 +373,11 @@ async fn a_profile_that_is_still_being_let_go_is_waited_for() {
     let text = hosts().replace("count: 2", "count: 1");
     let mut trial = trial().await;
     trial.converge(&text).await;
-    let without = text.replace("  iamInstanceProfile: ${InstanceProfile.branch-17-host}\n", "");
-    assert_ne!(text, without);
-    trial.converge(&without).await;
+    // Somebody takes it away.
+    let ec2 = trial.aws.ec2().clone();
+    let held = ec2.describe_iam_instance_profile_associations().send().await.unwrap();
+    let held = held.iam_instance_profile_associations()[0].association_id().unwrap();
+    ec2.disassociate_iam_instance_profile().association_id(held).send().await.unwrap();
     let (looks, tries) = (AtomicU32::new(0), AtomicU32::new(0));
     trial.meddle(move |action| match action {
         DESCRIBE if looks.fetch_add(1, Ordering::SeqCst) == 0 => {

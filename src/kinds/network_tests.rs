@@ -321,7 +321,8 @@ async fn the_place_of_the_main_table_goes_to_none_with_routes_of_somebody_else()
     let start = main.find("---\napiVersion: farpost/v1\nkind: RouteTable").unwrap();
     trial.converge(&main[..start]).await;
     let all = tables(&trial, &vpc).await;
-    let is_main = |table: &&aws_sdk_ec2::types::RouteTable| table.associations().iter().any(|one| one.main() == Some(true));
+    let is_main =
+        |table: &&aws_sdk_ec2::types::RouteTable| table.associations().iter().any(|one| one.main() == Some(true));
     let new = all.iter().find(is_main).unwrap();
     assert_ne!(new.route_table_id(), Some(of_aws.as_str()));
     assert_eq!((new.routes().len(), new.tags().len()), (1, 0), "{new:#?}");
@@ -412,8 +413,8 @@ async fn why_rules_were_refused_is_said_also_when_the_old_ones_do_not_come_back(
     let calls = std::sync::atomic::AtomicU32::new(0);
     trial.meddle(move |action| {
         // The new ones beside the old, the new ones alone, the old ones.
-        let is_third = action == "AuthorizeSecurityGroupIngress"
-            && calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 2;
+        let is_third =
+            action == "AuthorizeSecurityGroupIngress" && calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 2;
         is_third.then(|| Answer::refusal("UnauthorizedOperation", "not from here"))
     });
     let outcome = trial.carry_out(plan).await;

@@ -244,3 +244,31 @@ async fn attribute(aws: &Aws, id: &str, name: InstanceAttributeName) -> Result<D
     let call = || aws.ec2().describe_instance_attribute().instance_id(id).attribute(name.clone()).send();
     aws.eventually(|| async { call().await.map_err(fault("ec2:DescribeInstanceAttribute")) }).await
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::InstanceState;
+    use aws_sdk_ec2::types::InstanceStateName::{self, Pending, Running};
+
+    use super::*;
+    use crate::kinds::Place;
+
+    #[test]
+    fn declared_volumes_stand_for_those_of_an_instance_that_starts() {
+        let place = Place { account: "123456789012".into(), region: "us-west-2".into(), stack: "store".into() };
+        let takes = |state: InstanceStateName, purpose: Purpose<'_>, is_launched_from_it: bool| {
+            let state = InstanceState::builder().name(state).build();
+            let instance = Instance::builder().instance_id("i-1").state(state).build();
+            let mut found = lower(&instance, &place);
+            let wanted = found.spec.clone();
+            let hash = if is_launched_from_it { wanted.digest() } else { "another".to_owned() };
+            found.tags.insert(HASH_TAG.to_owned(), hash);
+            Look { instance: &instance, found, wanted: Some(wanted) }.takes_declared_volumes(purpose)
+        };
+        assert!(takes(Pending, Purpose::Survey, true));
+        assert!(!takes(Pending, Purpose::Survey, false));
+        assert!(!takes(Running, Purpose::Survey, true));
+        assert!(takes(Running, Purpose::Settle("i-1"), true));
+        assert!(!takes(Running, Purpose::Settle("i-1"), false));
+    }
+}
