@@ -7,6 +7,7 @@
 //! - [`observed`]: AWS → what exists, in the manifest's own types
 //! - [`plan`]: desired × observed → what has to happen, as data
 //! - [`apply`]: plan → events
+//! - [`rules`]: what is known to be wrong or unwise, checked on the graph
 //! - [`report`]: all of these → text, Markdown, JSON, SVG
 //!
 //! [`watch`] goes through them again and again; [`kinds`] holds what is special about each resource; [`aws`] what all
@@ -27,6 +28,7 @@ pub mod manifest;
 pub mod observed;
 pub mod plan;
 pub mod report;
+pub mod rules;
 pub mod sandbox;
 pub mod schema;
 pub mod watch;

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use super::output::{DiffOutput, FORMAT_VERSION};
-use super::session::{Manifests, kind_names};
+use super::session::Manifests;
 use super::{Failure, Global, Output, json, print, talk};
 use crate::desired::compare::compare;
+use crate::desired::kind_names;
 use crate::desired::{self, Desired};
 use crate::diagnostic;
 use crate::git;

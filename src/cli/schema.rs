@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::session::kind_names;
 use super::{Failure, json, print};
+use crate::desired::kind_names;
 use crate::schema;
 
 /// Print the JSON Schema of manifests, for editors

@@ -10,7 +10,7 @@ use super::{Failure, Global, Output, talk};
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{self, Desired, Stack};
 use crate::diagnostic;
-use crate::kinds::{KINDS, Purpose};
+use crate::kinds::Purpose;
 use crate::manifest;
 use crate::observed::{Shared, SurveyError, check_account, survey};
 use crate::plan::{Goal, Guards, Plan, Refusal, plan};
@@ -24,11 +24,6 @@ pub(super) struct Manifests {
     /// Files and directories with manifests
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
-}
-
-/// Every kind that a document may have.
-pub(super) fn kind_names() -> Vec<&'static str> {
-    std::iter::once(desired::STACK_KIND).chain(KINDS.iter().map(|kind| kind.about().kind)).collect()
 }
 
 impl Manifests {
@@ -48,12 +43,13 @@ impl Manifests {
 
     /// Loads and checks the manifests.
     pub(super) fn check(&self) -> (Option<Desired>, Vec<diagnostic::Diagnostic>) {
-        let (documents, mut findings) = manifest::load(&self.paths, &kind_names());
+        let (documents, mut findings) = manifest::load(&self.paths, &desired::kind_names());
         let is_broken = diagnostic::has_errors(&findings);
         let (desired, more) = desired::check(documents);
         // What could not be read may hold the missing Stack or the target of a reference: then those say nothing new.
-        let is_echo =
-            |finding: &diagnostic::Diagnostic| matches!(finding.code, "no-stack" | "reference-target" | "unresolvable");
+        let is_echo = |finding: &diagnostic::Diagnostic| {
+            matches!(&*finding.code, "no-stack" | "reference-target" | "unresolvable")
+        };
         findings.extend(more.into_iter().filter(|finding| !(is_broken && is_echo(finding))));
         diagnostic::sort(&mut findings);
         (desired.filter(|_| !is_broken), findings)

@@ -22,6 +22,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::kinds::{AnyKind, KINDS, Place, Tags, Wanted, by_name};
 use crate::manifest::{Document, Lifecycle, OnDelete, SpecSchema, check_spec, substitute};
 use crate::observed::WantedByKind;
+use crate::rules;
 
 /// Everything that a tree of manifests declares, checked.
 #[derive(Debug)]
@@ -120,6 +121,11 @@ fn resolve(spec: &Value, known: &BTreeMap<Address, crate::kinds::Attributes>) ->
     })
 }
 
+/// Every kind that a document may have.
+pub fn kind_names() -> Vec<&'static str> {
+    std::iter::once(STACK_KIND).chain(KINDS.iter().map(|kind| kind.about().kind)).collect()
+}
+
 /// Checks documents and makes a graph of them; none when something is wrong. Warnings come along either way.
 pub fn check(documents: Vec<Document>) -> (Option<Desired>, Vec<Diagnostic>) {
     let mut findings = Vec::new();
@@ -134,8 +140,10 @@ pub fn check(documents: Vec<Document>) -> (Option<Desired>, Vec<Diagnostic>) {
     }
     link::link(&mut resources, &mut findings);
     lint::lint(&resources, &mut findings);
+    let stack = stack.unwrap_or_default();
+    findings.extend(rules::check(&stack, &resources));
     let order = graph::order(&mut resources, &mut findings);
-    let desired = Desired { stack: stack.unwrap_or_default(), resources, order };
+    let desired = Desired { stack, resources, order };
     link::keys(&desired, &mut findings);
     let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
     (Some(desired).filter(|_| !is_wrong), findings)

@@ -9,7 +9,9 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::kinds::{Place, Tags};
 use crate::manifest::references::occurrences;
+use crate::manifest::source::escape;
 use crate::manifest::{Document, SpecSchema, check_spec};
+use crate::rules::{self, IGNORE_ANNOTATION};
 
 /// The kind of the document that names the stack.
 pub const STACK_KIND: &str = "Stack";
@@ -21,6 +23,10 @@ pub struct Stack {
     pub account: String,
     pub region: String,
     pub tags: BTreeMap<String, String>,
+    /// How bad the findings of these rules are in this stack.
+    pub severities: BTreeMap<&'static str, Severity>,
+    /// What is suppressed everywhere, as it is written, and where.
+    pub(crate) ignore: Option<(String, Label)>,
 }
 
 /// What a manifest may say of a stack.
@@ -36,6 +42,10 @@ struct StackSpec {
     /// Tags for everything that takes tags.
     #[serde(default)]
     tags: Option<Tags>,
+    /// How bad the findings of rules are in this stack, by the rule's id: `SG-03: error`. `farpost lint --rules` lists
+    /// the rules.
+    #[serde(default)]
+    severities: Option<BTreeMap<String, Severity>>,
 }
 
 /// The JSON Schema of a stack's spec.
@@ -87,7 +97,7 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
     if is_wrong || !document.intact {
         return None;
     }
-    let StackSpec { account, region, tags } = serde_json::from_value(document.spec.clone()).ok()?;
+    let StackSpec { account, region, tags, severities } = serde_json::from_value(document.spec.clone()).ok()?;
     for occurrence in occurrences(&document.spec["tags"], "/spec/tags").0 {
         let message =
             format!("{}: the tags of a stack are on everything in it, so they refer to nothing", occurrence.reference);
@@ -96,5 +106,36 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
             .push(Diagnostic::error("reference-in-stack", message).at(label).help("tag the objects that it is about"));
     }
     let tags = tags.unwrap_or_default().0.into_iter().collect();
-    Some(Stack { name: document.name.clone(), account, region, tags })
+    let ignore = document.annotations.get(IGNORE_ANNOTATION);
+    let ignore = ignore.map(|text| (text.clone(), document.source.label(rules::IGNORE_POINTER)));
+    let severities = known_rules(document, severities.unwrap_or_default(), findings);
+    Some(Stack { name: document.name.clone(), account, region, tags, severities, ignore })
+}
+
+/// The severities by the ids of rules that there are.
+fn known_rules(
+    document: &Document,
+    severities: BTreeMap<String, Severity>,
+    findings: &mut Vec<Diagnostic>,
+) -> BTreeMap<&'static str, Severity> {
+    let mut known = BTreeMap::new();
+    for (id, severity) in severities {
+        let label = document.source.key_label(&format!("/spec/severities/{}", escape(&id)));
+        match rules::by_id(&id) {
+            Some(rule) if rule.check.is_optional() => {
+                known.insert(rule.id, severity);
+            }
+            Some(rule) => {
+                let message = format!("the severity of {} cannot be changed: nothing works with it", rule.id);
+                findings.push(Diagnostic::error("severity-impossible", message).at(label));
+            }
+            None => {
+                let mut finding = Diagnostic::error("unknown-rule", format!("no rule is called `{id}`")).at(label);
+                let near = rules::near(&id).map(|near| format!("did you mean `{near}`?"));
+                finding.help = near.or_else(|| Some("`farpost lint --rules` lists them".to_owned()));
+                findings.push(finding);
+            }
+        }
+    }
+    known
 }

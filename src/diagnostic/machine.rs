@@ -56,7 +56,7 @@ pub fn json(diagnostics: &[Diagnostic]) -> Vec<JsonDiagnostic<'_>> {
         .iter()
         .map(|diagnostic| JsonDiagnostic {
             severity: diagnostic.severity,
-            code: diagnostic.code,
+            code: &diagnostic.code,
             message: &diagnostic.message,
             place: diagnostic.primary.as_ref().map(place),
             related: diagnostic
@@ -92,7 +92,7 @@ pub fn github(diagnostics: &[Diagnostic]) -> String {
                 properties.push(format!("endLine={}", end.line));
             }
         }
-        properties.push(format!("title={}", escape_property(diagnostic.code)));
+        properties.push(format!("title={}", escape_property(&diagnostic.code)));
         let mut message = diagnostic.message.clone();
         if let Some(help) = &diagnostic.help {
             message.push_str("\nhelp: ");

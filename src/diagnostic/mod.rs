@@ -6,12 +6,15 @@
 pub mod machine;
 pub mod text;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// How bad a finding is. Only errors stop a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The manifests cannot be used as they are.
@@ -175,8 +178,8 @@ impl PartialEq for Label {
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
-    /// Stable kebab-case name of the rule, for instance `unknown-field`.
-    pub code: &'static str,
+    /// Which finding it is: the id of a rule, `EXT-03`, or a kebab-case name, `unknown-field`.
+    pub code: Cow<'static, str>,
     /// One sentence without a full stop.
     pub message: String,
     /// The place that is wrong; absent when no file is to blame.
@@ -187,34 +190,59 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// Text that would be right in place of the primary label's text.
     pub suggestion: Option<String>,
+    /// A change that mends it for certain: `lint --fix` makes it.
+    pub fix: Option<Fix>,
+}
+
+/// A change to a file that mends what a finding is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fix {
+    /// The path of the file as the user would write it.
+    pub path: String,
+    /// The byte at which the document begins in the file.
+    pub document: usize,
+    /// A JSON pointer into the document.
+    pub pointer: String,
+    /// What to do there.
+    pub edit: Edit,
+}
+
+/// What is done with a value in a file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// It becomes this; where nothing is, it is added.
+    Set(serde_json::Value),
+    /// It goes, with its key.
+    Remove,
 }
 
 impl Diagnostic {
     /// A finding without a place.
-    pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(severity: Severity, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             severity,
-            code,
+            code: code.into(),
             message: message.into(),
             primary: None,
             related: Vec::new(),
             help: None,
             suggestion: None,
+            fix: None,
         }
     }
 
     /// An error without a place.
-    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn error(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, message)
     }
 
     /// A warning without a place.
-    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn warning(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, message)
     }
 
     /// A note without a place.
-    pub fn note(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn note(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(Severity::Note, code, message)
     }
 
@@ -242,12 +270,19 @@ impl Diagnostic {
         self
     }
 
+    /// The code of a finding that is not one of a user's own rule.
+    #[cfg(test)]
+    pub(crate) fn fixed_code(&self) -> &'static str {
+        let Cow::Borrowed(code) = self.code else { panic!("{self:?}") };
+        code
+    }
+
     fn sort_key(&self) -> (Option<&str>, usize, usize, Severity, &str, &str) {
         let (path, start, end) = match &self.primary {
             Some(label) => (Some(label.file.path()), label.span.start, label.span.end),
             None => (None, 0, 0),
         };
-        (path, start, end, self.severity, self.code, &self.message)
+        (path, start, end, self.severity, &self.code, &self.message)
     }
 }
 

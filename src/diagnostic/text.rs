@@ -31,7 +31,7 @@ fn render_one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level.primary_title(printable(&diagnostic.message)).id(diagnostic.code);
+    let title = level.primary_title(printable(&diagnostic.message)).id(&*diagnostic.code);
     let primary = diagnostic.primary.iter().map(|label| (label, AnnotationKind::Primary));
     let related = diagnostic.related.iter().map(|label| (label, AnnotationKind::Context));
     let mut group = Group::with_title(title);

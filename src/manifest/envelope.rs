@@ -1,16 +1,18 @@
 //! The outer form of a document: `apiVersion`, `kind`, `metadata.name`, `spec` or `specFrom`, `lifecycle`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
 use super::schema::{SchemaError, SpecSchema};
-use super::source::Source;
+use super::source::{Source, escape};
 use super::tree::{self, Tree};
 use super::yaml::{self, Data, Node};
 use super::{Document, Lifecycle, suggest, walk};
 use crate::diagnostic::{Diagnostic, Label, SourceFile, quote};
+use crate::rules::IGNORE_ANNOTATION as ANNOTATION;
 
 /// The only `apiVersion` there is.
 pub const API_VERSION: &str = "farpost/v1";
@@ -58,6 +60,7 @@ impl Context<'_> {
         let api_version = reader.api_version();
         let kind = reader.kind(self.kinds);
         let name = reader.name();
+        let annotations = reader.annotations();
         let lifecycle = reader.lifecycle();
         let spec = self.spec(&mut source, &root, findings);
         let (Some(kind), Some(name)) = (kind, name) else { return None };
@@ -67,6 +70,7 @@ impl Context<'_> {
             api_version,
             intact: spec.is_some(),
             spec: spec.unwrap_or_else(|| json!({})),
+            annotations,
             lifecycle,
             source,
         })
@@ -275,13 +279,15 @@ impl Reader<'_> {
                 self.error("wrong-type", message, "/metadata").help = Some("write `metadata: {name: …}`".to_owned());
                 return None;
             }
-            for member in entry.value.entries().iter().filter(|member| member.key != "name") {
+            for member in
+                entry.value.entries().iter().filter(|member| !["name", "annotations"].contains(&member.key.as_str()))
+            {
                 let mut finding = Diagnostic::error("unknown-field", format!("unknown field {}", quote(&member.key)))
                     .at(Label::new(self.source.file(), member.key_span.clone()));
                 let named = entry.value.get("name").is_some();
                 finding = match suggest::closest(&member.key, ["name"]) {
                     Some(near) if !named => finding.help("did you mean `name`?").suggest(near),
-                    _ => finding.help("only `name` is allowed under `metadata`; tags go under `spec`"),
+                    _ => finding.help("`metadata` holds `name` and `annotations`; tags go under `spec`"),
                 };
                 self.findings.push(finding);
             }
@@ -295,6 +301,38 @@ impl Reader<'_> {
                 Some("1 to 128 letters, digits, `_` and `-`, beginning with a letter or digit".to_owned());
         }
         Some(name)
+    }
+
+    /// Notes on the document. Those that begin with `farpost/` mean something to farpost; others are the user's own.
+    fn annotations(&mut self) -> BTreeMap<String, String> {
+        let written = self.root.get("metadata").and_then(|entry| entry.value.get("annotations"));
+        let Some(entry) = written.filter(|entry| !entry.value.is_null()) else { return BTreeMap::new() };
+        if !matches!(entry.value.data, Data::Map(_)) {
+            let message = format!("`annotations` must be a map, found a {}", entry.value.type_name());
+            self.error("wrong-type", message, "/metadata/annotations").help =
+                Some(format!("write `{ANNOTATION}: \"SG-03: why\"`"));
+            return BTreeMap::new();
+        }
+        let mut annotations = BTreeMap::new();
+        for member in entry.value.entries() {
+            let pointer = format!("/metadata/annotations/{}", escape(&member.key));
+            if member.key.starts_with("farpost/") && member.key != ANNOTATION {
+                let message = format!("unknown annotation {}", quote(&member.key));
+                let finding = Diagnostic::error("unknown-field", message).at(self.source.key_label(&pointer));
+                self.findings.push(finding.help(format!("farpost knows `{ANNOTATION}`")));
+                continue;
+            }
+            match member.value.text() {
+                Some(text) => {
+                    annotations.insert(member.key.clone(), text.to_owned());
+                }
+                None => {
+                    let message = format!("an annotation must be a string, found a {}", member.value.type_name());
+                    self.error("wrong-type", message, &pointer).help = Some("put it in quotes".to_owned());
+                }
+            }
+        }
+        annotations
     }
 
     fn lifecycle(&mut self) -> Lifecycle {

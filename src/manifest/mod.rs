@@ -12,7 +12,7 @@ pub mod tree;
 pub mod walk;
 pub mod yaml;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -35,6 +35,8 @@ pub struct Document {
     pub name: String,
     /// What `apiVersion` says.
     pub api_version: String,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
     /// The spec without null members. References are not resolved.
     pub spec: Value,
     /// False: the spec could not be read and is empty here; there is a finding that says why. The

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::source::{Source, escape};
 use super::{Document, references, suggest};
 use crate::diagnostic::{Diagnostic, Label, quote};
+use crate::rules;
 
 /// A compiled schema. Compile once, check many.
 #[derive(Debug)]
@@ -39,7 +40,18 @@ impl SpecSchema {
     /// Findings for a value that was written at `base` (a JSON pointer into `source`). Strings that
     /// hold references are only checked where their final type is known.
     pub fn check(&self, value: &Value, source: &Source, base: &str) -> Vec<Diagnostic> {
-        let mut check = Check { schema: &self.schema, source, base, findings: Vec::new() };
+        self.check_as(value, source, base, &|_| None)
+    }
+
+    /// The same; `code_of` knows names for what is wrong at some pointers below `base`.
+    pub fn check_as(
+        &self,
+        value: &Value,
+        source: &Source,
+        base: &str,
+        code_of: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Vec<Diagnostic> {
+        let mut check = Check { schema: &self.schema, source, base, code_of, findings: Vec::new() };
         for error in self.validator.iter_errors(value) {
             check.error(&error);
         }
@@ -52,18 +64,35 @@ pub fn check_spec(document: &Document, schema: &SpecSchema) -> Vec<Diagnostic> {
     if !document.intact {
         return Vec::new();
     }
-    schema.check(&document.spec, &document.source, "/spec")
+    let rule = |pointer: &str| rules::of_schema(&document.kind, pointer);
+    schema.check_as(&document.spec, &document.source, "/spec", &rule)
 }
 
 struct Check<'a> {
     schema: &'a Value,
     source: &'a Source,
     base: &'a str,
+    code_of: &'a dyn Fn(&str) -> Option<&'static str>,
     findings: Vec<Diagnostic>,
 }
 
 impl Check<'_> {
     fn error(&mut self, error: &ValidationError<'_>) {
+        let before = self.findings.len();
+        self.describe(error);
+        let missing = match error.kind() {
+            ValidationErrorKind::Required { property } => property.as_str().map(|name| format!("/{}", escape(name))),
+            _ => None,
+        };
+        let pointer = format!("{}{}", error.instance_path().as_str(), missing.unwrap_or_default());
+        if let Some(code) = (self.code_of)(&pointer) {
+            for finding in self.findings.iter_mut().skip(before).filter(|finding| finding.code != "unknown-field") {
+                finding.code = code.into();
+            }
+        }
+    }
+
+    fn describe(&mut self, error: &ValidationError<'_>) {
         use ValidationErrorKind as Kind;
         let instance = &**error.instance();
         let text = instance.as_str();

@@ -99,6 +99,17 @@ impl Source {
         }
     }
 
+    /// Where an editor finds the value: the file, the byte at which the document begins in it, and the pointer from
+    /// there.
+    pub fn editable(&self, pointer: &str) -> (Arc<SourceFile>, usize, String) {
+        let below = pointer.strip_prefix("/spec").filter(|below| below.is_empty() || below.starts_with('/'));
+        let (tree, pointer) = match (&self.spec_from, below) {
+            (Some(spec), Some(below)) => (spec, below),
+            _ => (&self.manifest, pointer),
+        };
+        (Arc::clone(&tree.file), tree.root.span.start, pointer.to_owned())
+    }
+
     /// Whether a list, map or value was written there.
     pub fn has(&self, pointer: &str) -> bool {
         self.find(pointer).complete

@@ -123,7 +123,7 @@ fn envelope_mistakes() {
         (
             "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: a, labels: {}}\nspec: {}\n",
             &[
-                "3:21 unknown-field unknown field `labels` | only `name` is allowed under `metadata`; tags go under `spec`",
+                "3:21 unknown-field unknown field `labels` | `metadata` holds `name` and `annotations`; tags go under `spec`",
             ],
         ),
         (

@@ -208,7 +208,7 @@ mod tests {
             let prefix = format!("{}/", self.0.path().display());
             (
                 texts.iter().map(|text| shown(&text.path).replace(&prefix, "")).collect(),
-                findings.into_iter().map(|f| (f.code, f.message.replace(&prefix, ""), f.help)).collect(),
+                findings.into_iter().map(|f| (f.fixed_code(), f.message.replace(&prefix, ""), f.help)).collect(),
             )
         }
     }

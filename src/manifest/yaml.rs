@@ -430,8 +430,8 @@ mod tests {
         let (_, mut findings) = parse(&SourceFile::new("t.yaml", text));
         assert_eq!(findings.len(), 1, "{findings:?}");
         let finding = findings.remove(0);
-        let start = finding.primary.unwrap().start();
-        (start.line, start.column, finding.code, finding.message, finding.help.unwrap_or_default())
+        let start = finding.primary.as_ref().unwrap().start();
+        (start.line, start.column, finding.fixed_code(), finding.message, finding.help.unwrap_or_default())
     }
 
     #[test]

@@ -143,11 +143,11 @@ mod tests {
         let text = crate::kinds::trial::example("subnet")
             .replace("  cidrBlock: 10.17.1.0/24\n", "  cidrBlock: 10.17.1.0/24\n  ipv6CidrBlock: 2001:db8::/64\n");
         let findings = crate::kinds::trial::findings(&text);
-        assert_eq!(findings.iter().map(|one| one.code).collect::<Vec<_>>(), ["unknown-field"]);
+        assert_eq!(findings.iter().map(|one| &*one.code).collect::<Vec<_>>(), ["unknown-field"]);
         assert!(findings[0].help.as_deref().unwrap().contains("IPv4"), "{findings:#?}");
         let dns64 = text.replace("ipv6CidrBlock: 2001:db8::/64", "enableDns64: true");
         let findings = crate::kinds::trial::findings(&dns64);
-        assert_eq!(findings.iter().map(|one| one.code).collect::<Vec<_>>(), ["dns64"]);
+        assert_eq!(findings.iter().map(|one| &*one.code).collect::<Vec<_>>(), ["dns64"]);
     }
 
     #[test]

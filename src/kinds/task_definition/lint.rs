@@ -74,17 +74,9 @@ fn containers(spec: &TaskDefinitionSpec, findings: &mut Findings) {
         let message = format!("{} containers; a task has {MOST_CONTAINERS} at most", containers.len());
         findings.error("/containerDefinitions", "too-many-containers", message);
     }
-    if !containers.iter().any(is_essential) {
-        findings.error("/containerDefinitions", "no-essential-container", "no container is essential");
-        findings.help("leave `essential` out of the one whose end ends the task");
-    }
-    let mut names = BTreeSet::new();
     for (index, container) in containers.iter().enumerate() {
         let pointer = format!("/containerDefinitions/{index}/name");
         name(&container.name, &pointer, "container", findings);
-        if !names.insert(&container.name) {
-            findings.error(pointer, "container-twice", format!("a second container `{}`", container.name));
-        }
     }
 }
 

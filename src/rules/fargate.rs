@@ -1,0 +1,5 @@
+//! FG: Fargate.
+
+use super::Group;
+
+pub(super) static GROUP: Group = Group { title: "Fargate", rules: &[], left_out: &[] };

@@ -1,0 +1,100 @@
+//! Findings that somebody has looked at and lives with: `farpost/ignore: "SG-03: bastion, ticket 17"` among the
+//! annotations of an object, or of the Stack for all of them. One line for each reason.
+
+use std::collections::BTreeMap;
+
+use super::{by_id, near};
+use crate::address::Address;
+use crate::desired::{Resource, Stack};
+use crate::diagnostic::{Diagnostic, Label};
+
+/// The annotation.
+pub(crate) const ANNOTATION: &str = "farpost/ignore";
+
+/// What is suppressed, and what was wrong with how it was written.
+pub(super) struct Ignores {
+    entries: Vec<Entry>,
+    findings: Vec<Diagnostic>,
+}
+
+struct Entry {
+    rule: &'static str,
+    /// None: on the stack, for everything.
+    kind_and_name: Option<(String, String)>,
+    label: Label,
+    is_used: bool,
+}
+
+impl Ignores {
+    pub(super) fn new(stack: &Stack, resources: &BTreeMap<Address, Resource>) -> Self {
+        let mut ignores = Self { entries: Vec::new(), findings: Vec::new() };
+        if let Some((text, label)) = &stack.ignore {
+            ignores.read(text, label, None);
+        }
+        for resource in resources.values().filter(|resource| resource.address.name == resource.document.name) {
+            if let Some(text) = resource.document.annotations.get(ANNOTATION) {
+                let label = resource.document.source.label(POINTER);
+                ignores.read(text, &label, Some((&resource.address.kind, &resource.address.name)));
+            }
+        }
+        ignores
+    }
+
+    fn read(&mut self, text: &str, label: &Label, of: Option<(&String, &String)>) {
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (ids, reason) = line.split_once(':').unwrap_or((line, ""));
+            let mut error = |code, message: String, help: String| {
+                self.findings.push(Diagnostic::error(code, message).at(label.clone()).help(help));
+            };
+            if reason.trim().is_empty() {
+                let help = format!("write why: `{ANNOTATION}: \"{}: …\"`", ids.trim());
+                error("ignore-without-reason", format!("`{line}` gives no reason"), help);
+                continue;
+            }
+            for id in ids.split(',').map(str::trim) {
+                match by_id(id) {
+                    None => {
+                        let help = near(id).map(|near| format!("did you mean `{near}`?"));
+                        let help = help.unwrap_or_else(|| "`farpost lint --rules` lists them".to_owned());
+                        error("unknown-rule", format!("no rule is called `{id}`"), help);
+                    }
+                    Some(rule) if !rule.check.is_optional() => {
+                        let message = format!("{} cannot be ignored: nothing works with it", rule.id);
+                        error("ignore-impossible", message, "mend what it finds".to_owned());
+                    }
+                    Some(rule) => self.entries.push(Entry {
+                        rule: rule.id,
+                        kind_and_name: of.map(|(kind, name)| (kind.clone(), name.clone())),
+                        label: label.clone(),
+                        is_used: false,
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Whether findings of the rule about this object are suppressed.
+    pub(super) fn covers(&mut self, rule: &str, address: &Address) -> bool {
+        let mut is_covered = false;
+        for entry in self.entries.iter_mut().filter(|entry| entry.rule == rule) {
+            let is_meant =
+                entry.kind_and_name.as_ref().is_none_or(|(kind, name)| *kind == address.kind && *name == address.name);
+            entry.is_used |= is_meant;
+            is_covered |= is_meant;
+        }
+        is_covered
+    }
+
+    /// What was wrong with them, and those that suppress nothing any more.
+    pub(super) fn into_findings(self) -> Vec<Diagnostic> {
+        let unused = self.entries.into_iter().filter(|entry| !entry.is_used).map(|entry| {
+            Diagnostic::warning("unused-ignore", format!("{} has nothing to find here any more", entry.rule))
+                .at(entry.label)
+                .help(format!("take it out of {ANNOTATION}"))
+        });
+        self.findings.into_iter().chain(unused).collect()
+    }
+}
+
+/// Where the annotation stands in a document.
+pub(crate) const POINTER: &str = "/metadata/annotations/farpost~1ignore";

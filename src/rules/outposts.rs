@@ -1,0 +1,5 @@
+//! OUT: Outposts.
+
+use super::Group;
+
+pub(super) static GROUP: Group = Group { title: "Outposts", rules: &[], left_out: &[] };
