@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::desired::{STACK_KIND, stack_schema};
+use crate::desired::{DOCUMENT_KINDS, DocumentKind};
 use crate::kinds::{About, KINDS, by_name, covers};
 use crate::manifest::suggest::closest;
 
 /// One line a kind.
 pub fn kinds() -> String {
-    let mut out = format!("{STACK_KIND:18} Where everything goes: account, region, tags.\n");
+    let mut out = String::new();
+    for DocumentKind { name, summary, .. } in DOCUMENT_KINDS {
+        writeln!(out, "{name:18} {}", summary.split_inclusive(". ").next().unwrap_or_default().trim()).ok();
+    }
     for kind in KINDS {
         writeln!(out, "{:18} {}", kind.about().kind, kind.about().summary).ok();
     }
@@ -28,9 +31,9 @@ struct Field {
 
 /// The page of a kind, as Markdown; none when there is no such kind.
 pub fn page(kind: &str) -> Option<String> {
-    if kind == STACK_KIND {
-        let mut out = "# Stack\n\nWhere everything goes. Each tree of manifests has exactly one.\n".to_owned();
-        write_fields(&mut out, &stack_schema(), &About::DEFAULT);
+    if let Some(DocumentKind { name, summary, schema }) = DOCUMENT_KINDS.iter().find(|one| one.name == kind) {
+        let mut out = format!("# {name}\n\n{summary}\n");
+        write_fields(&mut out, &schema(), &About::DEFAULT);
         return Some(out);
     }
     let found = by_name(kind)?;
@@ -59,7 +62,10 @@ pub fn page(kind: &str) -> Option<String> {
 pub fn field(kind: &str, path: &str) -> Result<String, Option<String>> {
     let (schema, about) = match by_name(kind) {
         Some(found) => (found.schema(), found.about()),
-        None => (stack_schema(), &About::DEFAULT),
+        None => {
+            let of_documents = DOCUMENT_KINDS.iter().find(|one| one.name == kind).ok_or(None)?;
+            ((of_documents.schema)(), &About::DEFAULT)
+        }
     };
     let wanted = path.replace("[]", "");
     let fields = fields(&schema);

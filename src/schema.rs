@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::desired::{STACK_KIND, stack_schema};
-use crate::kinds::{AnyKind, KINDS, by_name};
+use crate::desired::{DOCUMENT_KINDS, kind_names};
+use crate::kinds::by_name;
 use crate::manifest::API_VERSION;
 
 /// The schema of documents of one kind.
 pub fn document(kind: &str) -> Option<Value> {
-    let mut spec = if kind == STACK_KIND { stack_schema() } else { by_name(kind)?.schema() };
+    let of_documents = DOCUMENT_KINDS.iter().find(|one| one.name == kind).map(|one| (one.schema)());
+    let mut spec = of_documents.or_else(|| Some(by_name(kind)?.schema()))?;
     let definitions = spec.as_object_mut().and_then(|members| {
         members.shift_remove("$schema");
         members.shift_remove("$defs")
@@ -22,11 +23,18 @@ pub fn document(kind: &str) -> Option<Value> {
             "kind": {"const": kind},
             "metadata": {
                 "type": "object",
-                "properties": {"name": {
-                    "type": "string",
-                    "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$",
-                    "description": "The name in references: ${Kind.name}."
-                }},
+                "properties": {
+                    "name": {
+                        "type": "string",
+                        "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$",
+                        "description": "The name in references: ${Kind.name}."
+                    },
+                    "annotations": {
+                        "type": "object",
+                        "description": "Notes of your own, and farpost/ignore: findings that are lived with, as `SG-03: why`.",
+                        "additionalProperties": {"type": "string"}
+                    }
+                },
                 "required": ["name"],
                 "additionalProperties": false
             },
@@ -60,8 +68,9 @@ pub fn document(kind: &str) -> Option<Value> {
 
 /// The schema of a document of any kind.
 pub fn manifest() -> Value {
-    let names = std::iter::once(STACK_KIND).chain(KINDS.iter().map(|kind: &&dyn AnyKind| kind.about().kind));
-    let choices: Vec<Value> = names
+    let kinds = kind_names();
+    let choices: Vec<Value> = kinds
+        .iter()
         .map(|kind| {
             json!({
                 "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
@@ -69,7 +78,6 @@ pub fn manifest() -> Value {
             })
         })
         .collect();
-    let kinds: Vec<&str> = std::iter::once(STACK_KIND).chain(KINDS.iter().map(|kind| kind.about().kind)).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "farpost manifest",

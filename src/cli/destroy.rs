@@ -27,12 +27,16 @@ pub struct DestroyArgs {
 }
 
 pub(super) async fn destroy(global: &Global, args: &DestroyArgs) -> Result<ExitCode, Failure> {
-    let stack = match &args.stack {
-        Some(name) => named(global, name).await?,
-        None => Manifests { paths: args.paths.clone() }.load(global)?.stack,
+    let nothing = match &args.stack {
+        Some(name) => Desired::nothing(named(global, name).await?),
+        None => {
+            let declared = Manifests { paths: args.paths.clone() }.load(global)?;
+            let mut nothing = Desired::nothing(declared.stack);
+            nothing.rules = declared.rules;
+            nothing
+        }
     };
-    let aws = connect(global, &stack).await?;
-    let nothing = Desired::nothing(stack);
+    let aws = connect(global, &nothing.stack).await?;
     let plan = make_plan(&aws, &nothing, Goal::Destroy, Guards::default(), true).await?;
     if plan.changes.is_empty() {
         let place = &plan.place;

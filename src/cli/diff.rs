@@ -37,7 +37,7 @@ pub(super) fn diff(global: &Global, args: &DiffArgs) -> Result<ExitCode, Failure
             print(&json(&DiffOutput { format_version: FORMAT_VERSION, base: &args.base, changes: &differences }));
         }
         Output::Markdown => print(&report::differences::markdown(&args.base, &differences)),
-        Output::Text | Output::Github => print(&report::differences::text(&args.base, &differences)),
+        Output::Text | Output::Github | Output::Sarif => print(&report::differences::text(&args.base, &differences)),
     }
     if before.is_none() {
         talk(&format!("note: {} has no manifests at these paths; everything is new\n", args.base));

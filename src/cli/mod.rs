@@ -6,6 +6,7 @@ mod destroy;
 mod diff;
 mod explain;
 mod failure;
+mod fix;
 mod graph;
 mod init;
 mod lint;
@@ -82,8 +83,10 @@ pub enum Output {
     Json,
     /// For a comment on a pull request (plan, apply, diff)
     Markdown,
-    /// Workflow commands, which annotate the changed lines (lint)
+    /// Workflow commands, which annotate the changed lines (lint; the findings of plan, apply, diff)
     Github,
+    /// The standard of code-scanning services, version 2.1.0 (lint)
+    Sarif,
 }
 
 /// When to colour.
@@ -122,6 +125,19 @@ pub enum Command {
     Completions(completions::CompletionsArgs),
 }
 
+impl Command {
+    /// The formats that it writes; another one is wrong usage, not text in disguise.
+    fn formats(&self) -> &'static [Output] {
+        use Output::{Github, Json, Markdown, Sarif, Text};
+        match self {
+            Self::Lint(_) => &[Text, Json, Github, Sarif],
+            Self::Plan(_) | Self::Apply(_) | Self::Destroy(_) | Self::Diff(_) => &[Text, Json, Markdown, Github],
+            Self::Watch(_) | Self::Status(_) | Self::Explain(_) => &[Text, Json],
+            Self::Init(_) | Self::Graph(_) | Self::Schema(_) | Self::Sandbox(_) | Self::Completions(_) => &[Text],
+        }
+    }
+}
+
 /// An address that can be called: what is no URL would fail in the depths of the SDK.
 fn url(text: &str) -> Result<String, String> {
     let is_web = |uri: &http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
@@ -153,6 +169,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if !cli.command.formats().contains(&cli.global.output) {
+        let format = cli.global.output.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        talk(&format!("error: this command does not write {format}\n  help: see `farpost COMMAND --help`\n"));
+        return Failure::USAGE.into();
+    }
     let result = runtime.block_on(dispatch(cli.global.clone(), cli.command));
     // A blocked read of standard input must not keep the process alive.
     runtime.shutdown_background();

@@ -8,9 +8,11 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::apply::{Event, Outcome};
 use crate::desired::compare::Difference;
+use crate::diagnostic::Severity;
 use crate::diagnostic::machine::JsonDiagnostic;
 use crate::kinds::{Place, Readiness};
 use crate::plan::{Change, Plan, Refusal};
+use crate::rules::Rule;
 
 /// The version of every shape here. A change that could break a reader raises it.
 pub const FORMAT_VERSION: u32 = 1;
@@ -21,6 +23,36 @@ pub const FORMAT_VERSION: u32 = 1;
 pub(super) struct LintOutput<'a> {
     pub(super) format_version: u32,
     pub(super) findings: Vec<JsonDiagnostic<'a>>,
+}
+
+/// `lint --rules`: the rule book.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RulesOutput {
+    pub(super) format_version: u32,
+    pub(super) rules: Vec<RuleOutput>,
+}
+
+/// A rule; also what `lint --explain` writes.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RuleOutput {
+    id: &'static str,
+    severity: Severity,
+    title: &'static str,
+    why: &'static str,
+    source: &'static str,
+    /// Manifests with exactly this finding.
+    bad: &'static str,
+    /// The same without a finding.
+    good: &'static str,
+}
+
+impl RuleOutput {
+    pub(super) fn new(rule: &'static Rule) -> Self {
+        let Rule { id, severity, title, why, source, bad, good, .. } = rule;
+        Self { id, severity: *severity, title, why, source, bad: bad.trim(), good: good.trim() }
+    }
 }
 
 /// `apply` and `destroy`: what was planned, what came of it, and what a second plan still found.
@@ -97,6 +129,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("failure", schema::<FailureOutput<'_>>()),
         ("lint", schema::<LintOutput<'_>>()),
         ("plan", schema::<Plan>()),
+        ("rules", schema::<RulesOutput>()),
         ("status", schema::<StatusOutput<'_>>()),
     ]
 }

@@ -55,7 +55,7 @@ pub(super) fn show(global: &Global, plan: &Plan) {
     match global.output {
         Output::Json => print(&json(plan)),
         Output::Markdown => print(&report::markdown::plan(plan)),
-        Output::Text | Output::Github => {
+        Output::Text | Output::Github | Output::Sarif => {
             print(&report::plan::text(plan));
             talk(&report::plan::refusals(&plan.refusals));
         }

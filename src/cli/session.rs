@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use jiff::Timestamp;
 
 use super::failure::findings_text;
 use super::{Failure, Global, Output, talk};
@@ -14,6 +15,7 @@ use crate::kinds::Purpose;
 use crate::manifest;
 use crate::observed::{Shared, SurveyError, check_account, survey};
 use crate::plan::{Goal, Guards, Plan, Refusal, plan};
+use crate::rules;
 use crate::sandbox::Sandbox;
 use crate::sandbox::client::SandboxClient;
 use crate::sandbox::world::World;
@@ -116,7 +118,9 @@ pub(super) async fn make_plan(
 ) -> Result<Plan, Failure> {
     let purpose = if deep { Purpose::Deep } else { Purpose::Survey };
     let survey = survey(aws, &desired.place(), &desired.wanted(), purpose).await?;
-    Ok(plan(desired, &survey, goal, guards, aws.counts()))
+    let mut plan = plan(desired, &survey, goal, guards, aws.counts());
+    rules::user::judge(desired, &mut plan, Timestamp::now());
+    Ok(plan)
 }
 
 /// Account and region of a sandbox file that exists.

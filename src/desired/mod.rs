@@ -13,6 +13,7 @@ mod stack;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, OnceLock};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 pub use self::positions::Position;
@@ -23,6 +24,7 @@ use crate::kinds::{AnyKind, KINDS, Place, Tags, Wanted, by_name};
 use crate::manifest::{Document, Lifecycle, OnDelete, SpecSchema, check_spec, substitute};
 use crate::observed::WantedByKind;
 use crate::rules;
+use crate::rules::user::{RULE_KIND, UserRule, rule_schema};
 
 /// Everything that a tree of manifests declares, checked.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub struct Desired {
     resources: BTreeMap<Address, Resource>,
     /// What everything needs comes before it.
     order: Vec<Address>,
+    /// Rules of the user's own.
+    pub rules: Vec<UserRule>,
 }
 
 /// A declared object.
@@ -69,11 +73,16 @@ impl Resource {
 impl Desired {
     /// Nothing but a stack in its place, for destroying without manifests.
     pub fn nothing(stack: Stack) -> Self {
-        Self { stack, resources: BTreeMap::new(), order: Vec::new() }
+        Self { stack, resources: BTreeMap::new(), order: Vec::new(), rules: Vec::new() }
     }
 
     pub fn place(&self) -> Place {
         self.stack.place()
+    }
+
+    /// The declared objects by address.
+    pub(crate) fn resources(&self) -> &BTreeMap<Address, Resource> {
+        &self.resources
     }
 
     pub fn get(&self, address: &Address) -> Option<&Resource> {
@@ -121,29 +130,51 @@ fn resolve(spec: &Value, known: &BTreeMap<Address, crate::kinds::Attributes>) ->
     })
 }
 
+/// A kind of documents that declare no object.
+pub struct DocumentKind {
+    pub name: &'static str,
+    /// What it is for, a sentence or two.
+    pub summary: &'static str,
+    /// The JSON Schema of its spec.
+    pub schema: fn() -> Value,
+}
+
+/// The kinds of documents that declare no object.
+pub static DOCUMENT_KINDS: &[DocumentKind] = &[
+    DocumentKind {
+        name: STACK_KIND,
+        summary: "Where everything goes. Each tree of manifests has exactly one.",
+        schema: stack_schema,
+    },
+    DocumentKind {
+        name: RULE_KIND,
+        summary: "A rule of your own, which lint and plan ask. `docs/lint.md` has examples.",
+        schema: rule_schema,
+    },
+];
+
 /// Every kind that a document may have.
 pub fn kind_names() -> Vec<&'static str> {
-    std::iter::once(STACK_KIND).chain(KINDS.iter().map(|kind| kind.about().kind)).collect()
+    DOCUMENT_KINDS.iter().map(|kind| kind.name).chain(KINDS.iter().map(|kind| kind.about().kind)).collect()
 }
 
 /// Checks documents and makes a graph of them; none when something is wrong. Warnings come along either way.
 pub fn check(documents: Vec<Document>) -> (Option<Desired>, Vec<Diagnostic>) {
     let mut findings = Vec::new();
     let stack = stack::find(&documents, &mut findings);
+    let rules = rules::user::read(&documents, &mut findings);
     let mut resources = BTreeMap::new();
     for document in documents {
-        if document.kind != STACK_KIND
-            && let Some(kind) = by_name(&document.kind)
-        {
+        // Stacks and rules are no kinds of objects.
+        if let Some(kind) = by_name(&document.kind) {
             read(kind, document, &mut resources, &mut findings);
         }
     }
     link::link(&mut resources, &mut findings);
     lint::lint(&resources, &mut findings);
-    let stack = stack.unwrap_or_default();
-    findings.extend(rules::check(&stack, &resources));
     let order = graph::order(&mut resources, &mut findings);
-    let desired = Desired { stack, resources, order };
+    let desired = Desired { stack: stack.unwrap_or_default(), resources, order, rules };
+    findings.extend(rules::check(&desired, Timestamp::now()));
     link::keys(&desired, &mut findings);
     let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
     (Some(desired).filter(|_| !is_wrong), findings)

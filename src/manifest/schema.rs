@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::source::{Source, escape};
 use super::{Document, references, suggest};
-use crate::diagnostic::{Diagnostic, Label, quote};
+use crate::diagnostic::{Diagnostic, Edit, Fix, Label, quote};
 use crate::rules;
 
 /// A compiled schema. Compile once, check many.
@@ -237,17 +237,30 @@ impl Check<'_> {
         let written = label.written().to_owned();
         let mut finding = Diagnostic::error("wrong-type", message).at(label);
         let wants = |name: JsonType| expected.contains(&name);
+        // What was meant is certain, so that it can be written for the user.
+        let set = |value: Value| {
+            let (file, document, pointer) = self.source.editable(&self.pointer(error));
+            Some(Fix { path: file.path().to_owned(), document, pointer, edit: Edit::Set(value) })
+        };
         finding = match instance {
             Value::Number(_) | Value::Bool(_) if wants(JsonType::String) => {
+                finding.fix = set(Value::String(written.clone()));
                 finding.help(format!("quote it: \"{written}\"")).suggest(format!("\"{written}\""))
             }
             Value::String(text) if wants(JsonType::Boolean) => match text.to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" => finding.help("write `true`, without quotes").suggest("true"),
-                "false" | "no" | "off" => finding.help("write `false`, without quotes").suggest("false"),
+                "true" | "yes" | "on" => {
+                    finding.fix = set(Value::Bool(true));
+                    finding.help("write `true`, without quotes").suggest("true")
+                }
+                "false" | "no" | "off" => {
+                    finding.fix = set(Value::Bool(false));
+                    finding.help("write `false`, without quotes").suggest("false")
+                }
                 _ => finding.help("write `true` or `false`"),
             },
             Value::String(text) if wants(JsonType::Integer) || wants(JsonType::Number) => {
                 let digits = text.replace('_', "");
+                finding.fix = digits.parse::<i64>().ok().and_then(|number| set(number.into()));
                 match digits.parse::<f64>() {
                     Ok(_) => finding.help(format!("write {digits}, without quotes")).suggest(digits),
                     Err(_) => finding,

@@ -5,6 +5,7 @@ pub mod graph;
 pub mod markdown;
 pub mod plan;
 pub mod progress;
+pub mod sarif;
 pub mod style;
 mod value;
 

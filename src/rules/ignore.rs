@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{by_id, near};
 use crate::address::Address;
-use crate::desired::{Resource, Stack};
+use crate::desired::Desired;
 use crate::diagnostic::{Diagnostic, Label};
 
 /// The annotation.
@@ -18,41 +18,61 @@ pub(super) struct Ignores {
 }
 
 struct Entry {
-    rule: &'static str,
+    rule: String,
     /// None: on the stack, for everything.
     kind_and_name: Option<(String, String)>,
     label: Label,
     is_used: bool,
 }
 
+/// The lines of an annotation: ids and the reason.
+fn lines(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(|line| line.split_once(':').map_or((line, line, ""), |(ids, reason)| (line, ids, reason.trim())))
+}
+
+/// Whether the annotations of an object suppress a rule, with a reason.
+pub(super) fn names(annotations: &BTreeMap<String, String>, rule: &str) -> bool {
+    let mut lines = annotations.get(ANNOTATION).into_iter().flat_map(|text| lines(text));
+    lines.any(|(_, ids, reason)| !reason.is_empty() && ids.split(',').any(|id| id.trim() == rule))
+}
+
 impl Ignores {
-    pub(super) fn new(stack: &Stack, resources: &BTreeMap<Address, Resource>) -> Self {
+    pub(super) fn new(desired: &Desired) -> Self {
         let mut ignores = Self { entries: Vec::new(), findings: Vec::new() };
-        if let Some((text, label)) = &stack.ignore {
-            ignores.read(text, label, None);
+        let users: Vec<&str> = desired.rules.iter().map(|rule| rule.name.as_str()).collect();
+        if let Some((text, label)) = &desired.stack.ignore {
+            ignores.read(text, label, None, &users);
         }
-        for resource in resources.values().filter(|resource| resource.address.name == resource.document.name) {
+        for resource in desired.resources().values().filter(|resource| resource.address.name == resource.document.name)
+        {
             if let Some(text) = resource.document.annotations.get(ANNOTATION) {
                 let label = resource.document.source.label(POINTER);
-                ignores.read(text, &label, Some((&resource.address.kind, &resource.address.name)));
+                ignores.read(text, &label, Some((&resource.address.kind, &resource.address.name)), &users);
             }
         }
         ignores
     }
 
-    fn read(&mut self, text: &str, label: &Label, of: Option<(&String, &String)>) {
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let (ids, reason) = line.split_once(':').unwrap_or((line, ""));
+    fn read(&mut self, text: &str, label: &Label, of: Option<(&String, &String)>, users: &[&str]) {
+        for (line, ids, reason) in lines(text) {
             let mut error = |code, message: String, help: String| {
                 self.findings.push(Diagnostic::error(code, message).at(label.clone()).help(help));
             };
-            if reason.trim().is_empty() {
+            if reason.is_empty() {
                 let help = format!("write why: `{ANNOTATION}: \"{}: …\"`", ids.trim());
                 error("ignore-without-reason", format!("`{line}` gives no reason"), help);
                 continue;
             }
             for id in ids.split(',').map(str::trim) {
                 match by_id(id) {
+                    // A rule of the user's own, which may be asked of plans only: never told as unused.
+                    None if users.contains(&id) => self.entries.push(Entry {
+                        rule: id.to_owned(),
+                        kind_and_name: of.map(|(kind, name)| (kind.clone(), name.clone())),
+                        label: label.clone(),
+                        is_used: true,
+                    }),
                     None => {
                         let help = near(id).map(|near| format!("did you mean `{near}`?"));
                         let help = help.unwrap_or_else(|| "`farpost lint --rules` lists them".to_owned());
@@ -63,7 +83,7 @@ impl Ignores {
                         error("ignore-impossible", message, "mend what it finds".to_owned());
                     }
                     Some(rule) => self.entries.push(Entry {
-                        rule: rule.id,
+                        rule: rule.id.to_owned(),
                         kind_and_name: of.map(|(kind, name)| (kind.clone(), name.clone())),
                         label: label.clone(),
                         is_used: false,

@@ -18,24 +18,25 @@ mod logging;
 mod network;
 mod node;
 mod outposts;
+pub mod page;
 mod placement;
 mod ports;
 mod references;
 mod scaling;
 mod service;
 mod task_definition;
+pub mod user;
 mod volumes;
 mod windows;
 mod workload;
 
-use std::collections::BTreeMap;
+use jiff::Timestamp;
 
 pub use self::declared::Declared;
 pub use self::hits::Hits;
 pub(crate) use self::ignore::{ANNOTATION as IGNORE_ANNOTATION, POINTER as IGNORE_POINTER};
 pub use self::node::Node;
-use crate::address::Address;
-use crate::desired::{Resource, Stack};
+use crate::desired::Desired;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::suggest;
 
@@ -139,10 +140,11 @@ pub fn of_schema(kind: &str, pointer: &str) -> Option<&'static str> {
     all().find(is_meant).map(|rule| rule.id)
 }
 
-/// What the rules find, with the stack's severities and without what is suppressed.
-pub(crate) fn check(stack: &Stack, resources: &BTreeMap<Address, Resource>) -> Vec<Diagnostic> {
+/// What the rules find, the user's own among them, with the stack's severities and without what is suppressed.
+pub(crate) fn check(desired: &Desired, now: Timestamp) -> Vec<Diagnostic> {
+    let (stack, resources) = (&desired.stack, desired.resources());
     let declared = Declared::new(stack, resources);
-    let mut ignores = ignore::Ignores::new(stack, resources);
+    let mut ignores = ignore::Ignores::new(desired);
     let mut findings = Vec::new();
     for rule in all() {
         let mut hits = Hits::new(rule.id, rule.severity);
@@ -160,9 +162,16 @@ pub(crate) fn check(stack: &Stack, resources: &BTreeMap<Address, Resource>) -> V
             }
         }
     }
+    for hit in user::check(desired, now) {
+        if hit.diagnostic.code == "rule-expression" || !ignores.covers(&hit.diagnostic.code, &hit.address) {
+            findings.push(hit.diagnostic);
+        }
+    }
     findings.extend(ignores.into_findings());
     findings
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod user_tests;

@@ -9,15 +9,21 @@ use crate::manifest::{self, FileSystem, ManifestText};
 
 /// The findings of manifests that are written as examples are.
 pub(super) fn findings(example: &str) -> Vec<Diagnostic> {
+    read(example).1
+}
+
+/// What manifests declare that are written as examples are.
+pub(super) fn read(example: &str) -> (Option<Desired>, Vec<Diagnostic>) {
     let stack = "kind: Stack\nmetadata: {name: shop}\nspec: {account: '123456789012', region: eu-central-1}\n";
     let has_stack = example.contains("kind: Stack\n");
     let documents = example.trim_start().split("\n---\n").chain((!has_stack).then_some(stack));
     let text: String = documents.map(|text| format!("---\napiVersion: farpost/v1\n{}\n", text.trim())).collect();
     let file = ManifestText { path: PathBuf::from("example.yaml"), root: PathBuf::from("."), text };
     let (documents, mut findings) = manifest::load_text(vec![file], &FileSystem, &desired::kind_names());
-    findings.extend(desired::check(documents).1);
+    let (desired, more) = desired::check(documents);
+    findings.extend(more);
     crate::diagnostic::sort(&mut findings);
-    findings
+    (desired, findings)
 }
 
 fn told(findings: &[Diagnostic]) -> String {
@@ -56,4 +62,48 @@ fn rules_are_told_in_full_and_once() {
         assert!(rule.title.len() <= 80 && !rule.title.ends_with('.'), "{}: {}", rule.id, rule.title);
         assert!(rule.why.ends_with('.'), "{}: {}", rule.id, rule.why);
     }
+}
+
+/// Two definitions with two containers of one name each; annotations on the first and on the stack.
+fn suppressed(on_first: &str, stack: &str) -> Vec<(String, Severity, usize)> {
+    let definition = |name: &str, more: &str| {
+        format!(
+            "kind: TaskDefinition\nmetadata: {{name: {name}{more}}}\nspec:\n  containerDefinitions:\n    \
+             - {{name: a, image: 'nginx:1.29', memory: 64}}\n    - {{name: a, image: 'nginx:1.29', memory: 64}}\n"
+        )
+    };
+    let stack = format!("kind: Stack\n{stack}");
+    let example = [stack.as_str(), &definition("one", on_first), &definition("two", "")].join("---\n");
+    let told = findings(&example).into_iter().map(|finding| {
+        let line = finding.primary.map_or(0, |label| label.start().line);
+        (finding.code.into_owned(), finding.severity, line)
+    });
+    told.collect()
+}
+
+const STACK: &str = "metadata: {name: shop}\nspec: {account: '123456789012', region: eu-central-1}\n";
+
+#[test]
+fn findings_are_suppressed_with_a_reason_where_it_stands() {
+    let found = |annotation: &str| suppressed(&format!(", annotations: {{farpost/ignore: {annotation}}}"), STACK);
+    let (first, second) = (("TD-02".to_owned(), Severity::Error, 13), ("TD-02".to_owned(), Severity::Error, 21));
+    assert_eq!(suppressed("", STACK), [first.clone(), second.clone()]);
+    assert_eq!(found("'TD-02: both are the same, ticket 17'"), [second.clone()]);
+    assert_eq!(found("'td-02, TD-05: both are the same'")[0].0, "unused-ignore");
+    let codes = |annotation: &str| found(annotation).into_iter().map(|one| one.0).collect::<Vec<_>>();
+    assert_eq!(codes("TD-02"), ["ignore-without-reason", "TD-02", "TD-02"]);
+    assert_eq!(codes("'TD-99: no'"), ["unknown-rule", "TD-02", "TD-02"]);
+    assert_eq!(codes("'TD-05: no'"), ["unused-ignore", "TD-02", "TD-02"]);
+    let everywhere = STACK.replace("{name: shop}", "{name: shop, annotations: {farpost/ignore: 'TD-02: a test'}}");
+    assert_eq!(suppressed("", &everywhere), []);
+}
+
+#[test]
+fn a_stack_says_how_bad_findings_are() {
+    let with =
+        |severities: &str| suppressed("", &STACK.replace("region:", &format!("severities: {severities}, region:")));
+    let severities: Vec<Severity> = with("{TD-02: note}").into_iter().map(|one| one.1).collect();
+    assert_eq!(severities, [Severity::Note; 2]);
+    assert_eq!(with("{TD-2: note}")[0].0, "unknown-rule");
+    assert_eq!(with("{TD-02: ignore}")[0].0, "unknown-value");
 }

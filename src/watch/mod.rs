@@ -243,7 +243,9 @@ impl Watch {
             () = self.stop.cancelled() => return Err("stopped".to_owned()),
         };
         let found = found.map_err(|error| error.to_string())?;
-        Ok(plan(desired, &found, Goal::Converge, self.settings.guards, aws.counts()))
+        let mut plan = plan(desired, &found, Goal::Converge, self.settings.guards, aws.counts());
+        crate::rules::user::judge(desired, &mut plan, jiff::Timestamp::now());
+        Ok(plan)
     }
 
     async fn apply(&self, aws: &Arc<Aws>, plan: Plan) -> Outcome {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use farpost::desired::STACK_KIND;
+use farpost::desired::kind_names as kinds;
 use farpost::docs::{self, kebab};
 use farpost::kinds::KINDS;
 use farpost::sandbox::Sandbox;
@@ -12,10 +12,6 @@ use farpost::schema;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn kinds() -> Vec<&'static str> {
-    std::iter::once(STACK_KIND).chain(KINDS.iter().map(|kind| kind.about().kind)).collect()
 }
 
 /// The file holds this text; with UPDATE=1 it is made to.
@@ -44,6 +40,8 @@ fn pages_and_schemas_are_up_to_date() {
         holds(&root().join(format!("schemas/output/{name}.json")), &schema, &mut stale);
     }
     holds(&root().join("docs/commands.md"), &commands(), &mut stale);
+    let rules = format!("<!-- Generated: UPDATE=1 cargo test reference -->\n\n{}", farpost::rules::page::page());
+    holds(&root().join("docs/rules.md"), &rules, &mut stale);
     assert!(stale.is_empty(), "run `UPDATE=1 cargo test reference`; these are stale: {stale:#?}");
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::spec::TaskDefinitionSpec;
 use super::spec_container::ContainerDefinition;
 use super::spec_units::Units;
-use super::{is_essential, lint_containers, lint_fargate, lint_secrets};
+use super::{lint_containers, lint_fargate, lint_secrets};
 use crate::kinds::{Findings, is_open};
 
 /// The most containers of a definition, and the least memory of a container in MiB.
@@ -305,11 +305,6 @@ mod tests {
         let cases = [
             (changed(json!({"family": "a b"}), json!({})), "task-definition-name /family".to_owned()),
             (changed(json!({"containerDefinitions": []}), json!({})), "no-container /containerDefinitions".to_owned()),
-            (
-                changed(json!({}), json!({"essential": false})),
-                "no-essential-container /containerDefinitions".to_owned(),
-            ),
-            (changed(json!({}), json!({"name": "b"})), "container-twice /containerDefinitions/1/name".to_owned()),
             (changed(json!({}), json!({"memory": null})), format!("container-memory {first}")),
             (changed(json!({}), json!({"memory": 2})), format!("container-memory-small {first}/memory")),
             (
