@@ -100,8 +100,10 @@ impl Draft {
         if input.get("proxyConfiguration").is_some() {
             return Err(client("The EXTERNAL launch type does not support proxyConfiguration."));
         }
-        let bad =
-            |volume: &&Value| volume.get("efsVolumeConfiguration").is_some() || volume["configuredAtLaunch"] == true;
+        let bad = |volume: &&Value| {
+            ["efsVolumeConfiguration", "s3filesVolumeConfiguration"].iter().any(|member| volume.get(member).is_some())
+                || volume["configuredAtLaunch"] == true
+        };
         match self.volumes.iter().find(bad) {
             Some(volume) => {
                 Err(client(format!("The EXTERNAL launch type does not support the volume {}.", volume["name"])))
