@@ -120,7 +120,7 @@ fn attributes(host: &HostRegistration) -> BTreeMap<String, Option<String>> {
     }
     attributes.insert("ecs.capability.external".into(), None);
     if host.gpu {
-        attributes.insert("ecs.capability.nvidia-driver-version".into(), Some("550.127".into()));
+        attributes.insert("ecs.capability.nvidia-driver-version.550.127".into(), None);
     }
     let family = if host.is_windows() { format!("WINDOWS_SERVER_{}_CORE", host.version()) } else { "LINUX".into() };
     let valued = [

@@ -253,3 +253,24 @@ async fn the_server_takes_admin_calls() {
     assert!(ask("POST", "/_sandbox/nothing", "").await.starts_with("HTTP/1.1 404"));
     assert!(ask("GET", "/_sandbox/hosts", "").await.starts_with("HTTP/1.1 405"));
 }
+
+#[test]
+fn logs_for_aws_take_an_execution_role() {
+    let sandbox = account();
+    sandbox.register_host(&activate(&sandbox, 1)).unwrap();
+    let logs = json!({"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "us-west-2"}});
+    let container = json!({"name": "c", "image": "nginx", "memory": 64, "logConfiguration": logs});
+    let last = |definition: Value| {
+        ask(&sandbox, Service::Ecs, "RegisterTaskDefinition", definition);
+        let run = json!({"cluster": "shops", "taskDefinition": "logs", "launchType": "EXTERNAL"});
+        let task = ask(&sandbox, Service::Ecs, "RunTask", run)["tasks"][0]["taskArn"].clone();
+        let input = json!({"cluster": "shops", "tasks": [task]});
+        ask(&sandbox, Service::Ecs, "DescribeTasks", input)["tasks"][0].clone()
+    };
+    let failed = last(json!({"family": "logs", "containerDefinitions": [container]}));
+    assert_eq!(failed["lastStatus"], "STOPPED");
+    assert!(failed["stoppedReason"].as_str().unwrap().contains("logging driver"), "{failed}");
+    let role = "arn:aws:iam::123456789012:role/logs";
+    let runs = last(json!({"family": "logs", "containerDefinitions": [container], "executionRoleArn": role}));
+    assert_eq!(runs["lastStatus"], "RUNNING");
+}

@@ -22,8 +22,8 @@ pub(super) fn filters<'a>(list: &'a [Value], keys: &[&str]) -> Result<Vec<Filter
     let mut filters: Vec<Filter> = Vec::new();
     for filter in list {
         let key = filter["Key"].as_str().unwrap_or("");
-        let is_tag = key.strip_prefix("tag:").is_some_and(|key| !key.is_empty());
-        if !keys.contains(&key) && !(is_tag && keys.contains(&"Name")) {
+        let is_tag = keys.contains(&"Name") && key.strip_prefix("tag:").is_some_and(|key| !key.is_empty());
+        if !keys.contains(&key) && !is_tag {
             let message = format!(
                 "The following filter key is not valid: {key}. Valid filter keys include: [{}].",
                 keys.join(", ")
@@ -109,7 +109,7 @@ pub(super) fn describe_parameters(state: &mut State, call: &Call) -> Result<Valu
         // The old ones match the beginning.
         Filter { option: "BeginsWith", ..filter }
     }));
-    let size = input::whole(call, "MaxResults", 1, 50)?.unwrap_or(50);
+    let size = input::whole(call, "MaxResults", 1, 50)?.unwrap_or(10);
     if input::flag(call, "Shared") {
         return Ok(json!({"Parameters": []}));
     }

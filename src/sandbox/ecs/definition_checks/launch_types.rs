@@ -145,4 +145,20 @@ mod tests {
         let message = register(json!({"name": "c", "image": image}), true);
         assert!(message.ends_with("to support ECR images."), "{message}");
     }
+
+    #[test]
+    fn external_instances_have_no_volumes_of_aws() {
+        let mut aws = Fixture::new();
+        let container = json!({"name": "c", "image": "nginx", "memory": 64});
+        for volume in [
+            json!({"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}),
+            json!({"name": "v", "configuredAtLaunch": true}),
+        ] {
+            let mut input = json!({"family": "f", "containerDefinitions": [container], "volumes": [volume]});
+            let made = aws.ok("RegisterTaskDefinition", input.clone())["taskDefinition"].clone();
+            assert_eq!(made["compatibilities"], json!(["EC2"]), "{volume}");
+            input["requiresCompatibilities"] = json!(["EXTERNAL"]);
+            assert_eq!(aws.refused("RegisterTaskDefinition", input), "ClientException", "{volume}");
+        }
+    }
 }
