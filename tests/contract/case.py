@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 CHECKS = []
 
 # By the name that checks call them: the service and where it is asked.
-SERVICES = {name: (name, "us-west-2") for name in ("ec2", "iam", "ecs", "logs", "ssm", "sts")} | {
+SERVICES = {name: (name, "us-west-2") for name in ("ec2", "iam", "ecs", "logs", "secretsmanager", "ssm", "sts")} | {
     "tagging": ("resourcegroupstaggingapi", "us-west-2"),
     "tagging_us_east_1": ("resourcegroupstaggingapi", "us-east-1"),
 }

@@ -17,9 +17,12 @@ import checks_ec2_network  # noqa: F401
 import checks_ecs  # noqa: F401
 import checks_ecs_more  # noqa: F401
 import checks_ecs_services  # noqa: F401
+import checks_external  # noqa: F401
 import checks_iam  # noqa: F401
-import checks_logs  # noqa: F401
 import checks_iam_policies  # noqa: F401
+import checks_logs  # noqa: F401
+import checks_parameters  # noqa: F401
+import checks_secrets  # noqa: F401
 import checks_ssm_sts  # noqa: F401
 import checks_tagging  # noqa: F401
 from case import CHECKS, Case, Clients

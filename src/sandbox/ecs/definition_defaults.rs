@@ -90,7 +90,9 @@ fn compatibilities(value: &Value, network: &str) -> Vec<&'static str> {
     if network == "awsvpc" && is_fargate_size(number("cpu"), number("memory")) && !on_hosts_only {
         found.push("FARGATE");
     }
-    if network != "awsvpc" && !has("efsVolumeConfiguration") && value.get("proxyConfiguration").is_none() {
+    let from_aws = has("efsVolumeConfiguration") || has("s3filesVolumeConfiguration");
+    let at_launch = volumes.iter().any(|volume| volume["configuredAtLaunch"] == true);
+    if network != "awsvpc" && !from_aws && !at_launch && value.get("proxyConfiguration").is_none() {
         found.insert(0, "EXTERNAL");
     }
     found

@@ -5,12 +5,16 @@
 //! * The commands `true`, `false` and `sleep N` do as they do in a shell, also in scripts of `sh -c` made of these,
 //!   `echo` and `exit N`. They take two seconds at least.
 //! * Anything else runs until it is stopped.
+//!
+//! On a machine outside of AWS a container with the log driver `awslogs` needs an execution role to start.
 
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) enum Outcome {
     CannotPull,
+    /// Its logs are for CloudWatch Logs, and nothing on its host has credentials for that.
+    CannotLog,
     Runs,
     /// After so many seconds, with this code.
     Exits {

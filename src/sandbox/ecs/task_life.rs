@@ -144,6 +144,10 @@ pub(super) fn launch(state: &mut State, cluster: &mut Cluster, launch: Launch<'_
     let instance = launch.instance.as_ref().and_then(|id| cluster.instances.get(id));
     let definition = launch.definition;
     let mut dynamic = 32_767 + u16::from_str_radix(&id[..3], 16).unwrap_or(0);
+    // On EC2 Docker has the role of the instance.
+    let execution_role =
+        launch.overrides["executionRoleArn"].as_str().or(definition.value["executionRoleArn"].as_str());
+    let has_no_credentials = launch.launch_type == "EXTERNAL" && execution_role.is_none_or(str::is_empty);
     let mut containers = Vec::new();
     for value in definition.containers() {
         let text = |member: &str| value[member].as_str().unwrap_or("").to_owned();
@@ -168,6 +172,11 @@ pub(super) fn launch(state: &mut State, cluster: &mut Cluster, launch: Launch<'_
                 }));
             }
         }
+        let logs_to_aws = value["logConfiguration"]["logDriver"] == "awslogs";
+        let outcome = match outcome(&text("image"), &command) {
+            Outcome::Runs | Outcome::Exits { .. } if logs_to_aws && has_no_credentials => Outcome::CannotLog,
+            outcome => outcome,
+        };
         let container_id = state.hex(32);
         containers.push(Container {
             arn: state.arn("ecs", &format!("container/{}/{id}/{container_id}", cluster.name)),
@@ -180,7 +189,7 @@ pub(super) fn launch(state: &mut State, cluster: &mut Cluster, launch: Launch<'_
             status: "PENDING".into(),
             exit_code: None,
             reason: None,
-            outcome: outcome(&text("image"), &command),
+            outcome,
             exits_at: None,
             bindings,
         });
@@ -344,12 +353,22 @@ impl Task {
 
     fn start(&mut self, now: Timestamp, takes: impl Fn(f64) -> Duration) {
         self.next_at = None;
-        if let Some(container) = self.containers.iter_mut().find(|container| container.outcome == Outcome::CannotPull) {
-            let reason = format!(
-                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {}: not found",
-                container.image
-            );
+        let failure = self.containers.iter_mut().find_map(|container| {
+            let reason = match container.outcome {
+                Outcome::CannotPull => format!(
+                    "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {}: not found",
+                    container.image
+                ),
+                Outcome::CannotLog => "CannotStartContainerError: Error response from daemon: failed to initialize \
+                                       logging driver: failed to create Cloudwatch log stream: NoCredentialProviders: no \
+                                       valid providers in chain. Deprecated."
+                    .to_owned(),
+                Outcome::Runs | Outcome::Exits { .. } => return None,
+            };
             container.reason = Some(reason.clone());
+            Some(reason)
+        });
+        if let Some(reason) = failure {
             self.stop_code = Some("TaskFailedToStart".into());
             self.stopped_reason = Some(reason);
             self.finish(now, None);

@@ -100,8 +100,10 @@ impl Draft {
         if input.get("proxyConfiguration").is_some() {
             return Err(client("The EXTERNAL launch type does not support proxyConfiguration."));
         }
-        let bad =
-            |volume: &&Value| volume.get("efsVolumeConfiguration").is_some() || volume["configuredAtLaunch"] == true;
+        let bad = |volume: &&Value| {
+            ["efsVolumeConfiguration", "s3filesVolumeConfiguration"].iter().any(|member| volume.get(member).is_some())
+                || volume["configuredAtLaunch"] == true
+        };
         match self.volumes.iter().find(bad) {
             Some(volume) => {
                 Err(client(format!("The EXTERNAL launch type does not support the volume {}.", volume["name"])))
@@ -142,5 +144,21 @@ mod tests {
         let image = "123456789012.dkr.ecr.us-west-2.amazonaws.com/web:1";
         let message = register(json!({"name": "c", "image": image}), true);
         assert!(message.ends_with("to support ECR images."), "{message}");
+    }
+
+    #[test]
+    fn external_instances_have_no_volumes_of_aws() {
+        let mut aws = Fixture::new();
+        let container = json!({"name": "c", "image": "nginx", "memory": 64});
+        for volume in [
+            json!({"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}),
+            json!({"name": "v", "configuredAtLaunch": true}),
+        ] {
+            let mut input = json!({"family": "f", "containerDefinitions": [container], "volumes": [volume]});
+            let made = aws.ok("RegisterTaskDefinition", input.clone())["taskDefinition"].clone();
+            assert_eq!(made["compatibilities"], json!(["EC2"]), "{volume}");
+            input["requiresCompatibilities"] = json!(["EXTERNAL"]);
+            assert_eq!(aws.refused("RegisterTaskDefinition", input), "ClientException", "{volume}");
+        }
     }
 }
