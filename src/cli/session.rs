@@ -119,7 +119,7 @@ pub(super) async fn make_plan(
     let purpose = if deep { Purpose::Deep } else { Purpose::Survey };
     let survey = survey(aws, &desired.place(), &desired.wanted(), purpose).await?;
     let mut plan = plan(desired, &survey, goal, guards, aws.counts());
-    rules::user::judge(desired, &mut plan, Timestamp::now());
+    rules::judge(desired, &mut plan, Timestamp::now());
     Ok(plan)
 }
 

@@ -3,13 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use super::{by_id, near};
+use super::{Check, by_id, near};
 use crate::address::Address;
 use crate::desired::Desired;
 use crate::diagnostic::{Diagnostic, Label};
 
 /// The annotation.
 pub(crate) const ANNOTATION: &str = "farpost/ignore";
+
+/// Whether a rule is suppressed for an object, or for everything.
+pub(super) fn is_suppressed(desired: &Desired, address: Option<&Address>, rule: &str) -> bool {
+    let own = address.and_then(|address| desired.get(address)).map(|resource| &resource.document.annotations);
+    own.is_some_and(|annotations| names(annotations, rule))
+        || desired.stack.ignore.as_ref().is_some_and(|(text, _)| suppresses(text, rule))
+}
 
 /// What is suppressed, and what was wrong with how it was written.
 pub(super) struct Ignores {
@@ -32,9 +39,12 @@ fn lines(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
 }
 
 /// Whether the annotations of an object suppress a rule, with a reason.
-pub(super) fn names(annotations: &BTreeMap<String, String>, rule: &str) -> bool {
-    let mut lines = annotations.get(ANNOTATION).into_iter().flat_map(|text| lines(text));
-    lines.any(|(_, ids, reason)| !reason.is_empty() && ids.split(',').any(|id| id.trim() == rule))
+fn names(annotations: &BTreeMap<String, String>, rule: &str) -> bool {
+    annotations.get(ANNOTATION).is_some_and(|text| suppresses(text, rule))
+}
+
+fn suppresses(text: &str, rule: &str) -> bool {
+    lines(text).any(|(_, ids, reason)| !reason.is_empty() && ids.split(',').any(|id| id.trim() == rule))
 }
 
 impl Ignores {
@@ -86,7 +96,8 @@ impl Ignores {
                         rule: rule.id.to_owned(),
                         kind_and_name: of.map(|(kind, name)| (kind.clone(), name.clone())),
                         label: label.clone(),
-                        is_used: false,
+                        // Whether a plan has something to find is not known here.
+                        is_used: matches!(rule.check, Check::Plan(_)),
                     }),
                 }
             }

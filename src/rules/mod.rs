@@ -17,6 +17,7 @@ mod ignore;
 mod logging;
 mod network;
 mod node;
+mod of_plan;
 mod outposts;
 pub mod page;
 mod placement;
@@ -36,9 +37,11 @@ pub use self::declared::Declared;
 pub use self::hits::Hits;
 pub(crate) use self::ignore::{ANNOTATION as IGNORE_ANNOTATION, POINTER as IGNORE_POINTER};
 pub use self::node::Node;
+pub use self::of_plan::{Remark, judge};
 use crate::desired::Desired;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::suggest;
+use crate::plan::Plan;
 
 /// The book: its groups in their order.
 pub static GROUPS: &[&Group] = &[
@@ -86,7 +89,8 @@ pub struct Rule {
     pub source: &'static str,
     /// How it is checked.
     pub check: Check,
-    /// Manifests with exactly this finding; `apiVersion` and, where none is given, the Stack are added.
+    /// Manifests with exactly this finding; `apiVersion` and, where none is given, the Stack are added. Empty for rules
+    /// about plans.
     pub bad: &'static str,
     /// The same without any finding.
     pub good: &'static str,
@@ -102,12 +106,14 @@ pub enum Check {
     Schema(&'static [(&'static str, &'static [&'static str])]),
     /// While references are followed.
     Link,
+    /// By looking at a plan, at what it would do and at what it has read.
+    Plan(fn(&Desired, &Plan) -> Vec<Remark>),
 }
 
 impl Check {
     /// Whether farpost can go on with what it finds; only then it can be suppressed, and its severity be changed.
     pub fn is_optional(&self) -> bool {
-        matches!(self, Self::Each(..) | Self::All(_))
+        matches!(self, Self::Each(..) | Self::All(_) | Self::Plan(_))
     }
 }
 
@@ -151,7 +157,7 @@ pub(crate) fn check(desired: &Desired, now: Timestamp) -> Vec<Diagnostic> {
         match rule.check {
             Check::Each(kind, look) => declared.of(kind).for_each(|node| look(node, &declared, &mut hits)),
             Check::All(look) => look(&declared, &mut hits),
-            Check::Schema(..) | Check::Link => continue,
+            Check::Schema(..) | Check::Link | Check::Plan(_) => continue,
         }
         for mut hit in hits.into_found() {
             if let Some(severity) = stack.severities.get(rule.id) {

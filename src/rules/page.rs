@@ -12,6 +12,10 @@ pub fn explain(rule: &Rule) -> String {
     if !rule.check.is_optional() {
         out.push_str("Its findings cannot be ignored: nothing works with them.\n");
     }
+    if matches!(rule.check, Check::Plan(_)) {
+        out.push_str("It is asked of plans, not of manifests.\n");
+        return out;
+    }
     for (what, example) in [("Wrong", rule.bad), ("Right", rule.good)] {
         writeln!(out, "\n{what}:\n").ok();
         for line in example.trim().lines() {
@@ -57,7 +61,11 @@ pub fn page() -> String {
             out.push_str("\n| id | severity | what | source |\n|---|---|---|---|\n");
         }
         for rule in rules {
-            let bound = if matches!(rule.check, Check::Schema(_)) { " (in the schema)" } else { "" };
+            let bound = match rule.check {
+                Check::Schema(_) => " (in the schema)",
+                Check::Plan(_) => " (in plans)",
+                _ => "",
+            };
             let (title, source) = (cell(rule.title), cell(rule.source));
             writeln!(out, "| {} | {}{bound} | {title} | {source} |", rule.id, rule.severity).ok();
         }

@@ -33,7 +33,7 @@ fn told(findings: &[Diagnostic]) -> String {
 #[test]
 fn bad_examples_have_exactly_their_finding_and_good_ones_none() {
     let mut wrong = Vec::new();
-    for rule in all() {
+    for rule in all().filter(|rule| !matches!(rule.check, Check::Plan(_))) {
         let bad = findings(rule.bad);
         match &bad[..] {
             [only] if only.code == rule.id => {

@@ -330,8 +330,7 @@ pub fn judge(desired: &Desired, plan: &mut Plan, now: Timestamp) {
         for (change, object) in changes.iter().filter(|(change, _)| rule.is_about(&change.address)) {
             let is_meant =
                 rule.spec.actions.as_ref().is_none_or(|actions| actions.iter().any(|one| one.is(change.action)));
-            let annotations = desired.get(&change.address).map(|resource| &resource.document.annotations);
-            let is_ignored = annotations.is_some_and(|annotations| ignore::names(annotations, &rule.name));
+            let is_ignored = ignore::is_suppressed(desired, Some(&change.address), &rule.name);
             if is_meant && !is_ignored {
                 add(Some(&change.address), rule.ask(&facts, &[("change", object.clone())]));
             }

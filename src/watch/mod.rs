@@ -244,7 +244,7 @@ impl Watch {
         };
         let found = found.map_err(|error| error.to_string())?;
         let mut plan = plan(desired, &found, Goal::Converge, self.settings.guards, aws.counts());
-        crate::rules::user::judge(desired, &mut plan, jiff::Timestamp::now());
+        crate::rules::judge(desired, &mut plan, jiff::Timestamp::now());
         Ok(plan)
     }
 
