@@ -413,13 +413,16 @@ def _(t):
 
 @check("ecs.external.refused-definitions")
 def _(t):
-    def refused(**more):
-        arguments = {"family": t.name("f"), "requiresCompatibilities": ["EXTERNAL"], "containerDefinitions": [{"name": "c", "image": "nginx", "memory": 64}]}
+    plain = {"name": "c", "image": "nginx", "memory": 64}
+
+    def refused(container=plain, **more):
+        arguments = {"family": t.name("f"), "requiresCompatibilities": ["EXTERNAL"], "containerDefinitions": [container]}
         t.fails("ClientException", t.ecs.register_task_definition, **arguments | more)
 
+    mounted = plain | {"mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]}
     refused(networkMode="awsvpc")
-    refused(volumes=[{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}])
-    refused(volumes=[{"name": "v", "configuredAtLaunch": True}])
+    refused(mounted, volumes=[{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}])
+    refused(mounted, volumes=[{"name": "v", "configuredAtLaunch": True}])
     refused(proxyConfiguration={"containerName": "c", "properties": [{"name": "AppPorts", "value": "80"}]})
 
 
@@ -492,3 +495,20 @@ def _(t):
 
     t.until(reason, "its end")
     assert "logging driver" in reason(), reason()
+
+
+@check("ecs.external.gpu")
+def _(t):
+    cluster(t)
+    made = activation(t, RegistrationLimit=2)
+    host(t, made, "plain")
+    containers = [{"name": "c", "image": "nginx", "memory": 64, "resourceRequirements": [{"type": "GPU", "value": "1"}]}]
+    name = definition(t, requiresCompatibilities=["EXTERNAL"], containerDefinitions=containers)["taskDefinitionArn"]
+    run = {"cluster": t.name("cluster"), "taskDefinition": name, "launchType": "EXTERNAL"}
+    t.has(t.ecs.run_task(**run), {"tasks": [], "failures": [{"reason": "RESOURCE:GPU"}]})
+    got = host(t, made, "gpu", gpu=True)
+    task = t.ecs.run_task(**run)["tasks"][0]
+    t.eq(task["containerInstanceArn"], got["containerInstanceArn"])
+    t.eq(len(task["containers"][0]["gpuIds"]), 1, "GPUs")
+    held = {one["name"]: one.get("stringSetValue") for one in instance(t, got)["remainingResources"]}
+    t.eq(held["GPU"], [], "GPUs that are left")

@@ -237,6 +237,8 @@ fn register(state: &mut State, host: &Host, now: Timestamp) -> bool {
         memory: i64::from(host.memory) - reserved,
         reserved_tcp: ports("ECS_RESERVED_PORTS").unwrap_or_else(|| RESERVED_PORTS.to_vec()),
         reserved_udp: ports("ECS_RESERVED_PORTS_UDP").unwrap_or_default(),
+        // The types of the sandbox have none.
+        gpus: Vec::new(),
         tags,
     };
     if let Some(cluster) = state.ecs.clusters.get_mut(&name) {

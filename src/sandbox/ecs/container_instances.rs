@@ -11,7 +11,7 @@ use super::paging::{listed, page};
 use super::query::Expression;
 use super::shapes::Input;
 use super::tags::{self, Tags};
-use super::{epoch, errors};
+use super::{epoch, errors, gpus};
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
 
@@ -37,6 +37,9 @@ pub(in crate::sandbox) struct Instance {
     pub(super) memory: i64,
     pub(super) reserved_tcp: Vec<u16>,
     pub(super) reserved_udp: Vec<u16>,
+    /// By id.
+    #[serde(default)]
+    pub(super) gpus: Vec<String>,
     pub(super) tags: Tags,
 }
 
@@ -96,6 +99,11 @@ impl Instance {
             "attachments": [],
             "tags": if include.includes("TAGS") { tags::show(&self.tags) } else { json!([]) },
         });
+        for (member, ids) in [("registeredResources", &self.gpus), ("remainingResources", &gpus::free(cluster, self))] {
+            if let (Some(gpus), Some(list)) = (gpus::resource(self, ids), shown[member].as_array_mut()) {
+                list.push(gpus);
+            }
+        }
         if let Some(update) = &self.agent_update {
             shown["agentUpdateStatus"] = json!(update);
         }
@@ -129,6 +137,7 @@ impl Instance {
             memory: 1024,
             reserved_tcp: Vec::new(),
             reserved_udp: Vec::new(),
+            gpus: Vec::new(),
             tags: Tags::new(),
         }
     }
@@ -181,10 +190,12 @@ pub(super) fn register(state: &mut State, call: &Call) -> Result<Value, AwsError
     };
     let resource = |name: &str| input.list("totalResources").iter().find(|resource| resource["name"] == name);
     let whole = |name: &str| resource(name).and_then(|resource| resource["integerValue"].as_i64()).unwrap_or(0);
-    let ports = |name: &str| -> Vec<u16> {
+    let set = |name: &str| {
         let set = resource(name).map(|resource| super::shapes::items(resource.get("stringSetValue")));
-        set.unwrap_or_default().iter().filter_map(|port| port.as_str()?.parse().ok()).collect()
+        set.unwrap_or_default().iter().filter_map(Value::as_str)
     };
+    let ports = |name: &str| -> Vec<u16> { set(name).filter_map(|port| port.parse().ok()).collect() };
+    let gpus: Vec<String> = set("GPU").map(str::to_owned).collect();
     let mut attributes = BTreeMap::new();
     for item in input.list("attributes") {
         let value = item["value"].as_str().map(str::to_owned);
@@ -223,6 +234,7 @@ pub(super) fn register(state: &mut State, call: &Call) -> Result<Value, AwsError
             memory,
             reserved_tcp,
             reserved_udp,
+            gpus,
             tags,
         };
         cluster.instances.insert(id.clone(), instance);

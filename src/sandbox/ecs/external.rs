@@ -85,6 +85,7 @@ pub(in crate::sandbox) fn register(
     let tags = super::tags::read(&list(&host.tags, "key"))?;
     let id = state.hex(32);
     let arn = state.arn("ecs", &format!("container-instance/{name}/{id}"));
+    let gpus = if host.gpu { vec![format!("GPU-{}", state.hex(32))] } else { Vec::new() };
     let instance = Instance {
         arn: arn.clone(),
         id: id.clone(),
@@ -103,6 +104,7 @@ pub(in crate::sandbox) fn register(
         memory: host.memory,
         reserved_tcp: agents::RESERVED_PORTS.to_vec(),
         reserved_udp: Vec::new(),
+        gpus,
         tags,
     };
     if let Some(cluster) = state.ecs.clusters.get_mut(&name) {

@@ -16,6 +16,7 @@ mod errors;
 pub(super) mod external;
 #[cfg(test)]
 pub(super) mod fixture;
+mod gpus;
 mod outcomes;
 mod paging;
 mod pattern;

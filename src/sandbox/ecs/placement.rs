@@ -32,6 +32,7 @@ pub(super) enum Reason {
     MemberOf,
     Distinct,
     Ports,
+    Gpu,
     Cpu,
     Memory,
 }
@@ -45,6 +46,7 @@ impl Reason {
             Self::MemberOf => "MemberOf placement constraint unsatisfied.",
             Self::Distinct => "DistinctInstance placement constraint unsatisfied.",
             Self::Ports => "RESOURCE:PORTS",
+            Self::Gpu => "RESOURCE:GPU",
             Self::Cpu => "RESOURCE:CPU",
             Self::Memory => "RESOURCE:MEMORY",
         }
@@ -58,6 +60,7 @@ impl Reason {
             Self::MemberOf => "encountered error \"MemberOf placement constraint unsatisfied.\"",
             Self::Distinct => "encountered error \"DistinctInstance placement constraint unsatisfied.\"",
             Self::Ports => "is already using a port required by your task",
+            Self::Gpu => "encountered error \"RESOURCE:GPU\"",
             Self::Cpu => "has insufficient CPU units available",
             Self::Memory => "has insufficient memory available",
         }
@@ -153,6 +156,9 @@ pub(super) fn refusal(cluster: &Cluster, instance: &Instance, request: &Request<
     let needs = &request.needs;
     if needs.tcp.iter().any(|port| left.tcp.contains(port)) || needs.udp.iter().any(|port| left.udp.contains(port)) {
         return Some(Reason::Ports);
+    }
+    if needs.gpus > super::gpus::free(cluster, instance).len() {
+        return Some(Reason::Gpu);
     }
     if needs.cpu > left.cpu {
         return Some(Reason::Cpu);

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::clusters::Cluster;
-use super::epoch;
 use super::outcomes::{Outcome, outcome};
 use super::shapes::items;
 use super::tags::{self, Tags};
 use super::task_definitions::Definition;
 use super::task_network::{self, Attached};
+use super::{epoch, gpus};
 use crate::sandbox::state::State;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,6 +78,9 @@ struct Container {
     outcome: Outcome,
     exits_at: Option<Timestamp>,
     bindings: Vec<Value>,
+    /// By id.
+    #[serde(default)]
+    gpus: Vec<String>,
 }
 
 /// What a task takes of an instance.
@@ -87,6 +90,8 @@ pub(super) struct Needs {
     pub(super) memory: i64,
     pub(super) tcp: Vec<u16>,
     pub(super) udp: Vec<u16>,
+    #[serde(default)]
+    pub(super) gpus: usize,
 }
 
 impl Needs {
@@ -95,6 +100,7 @@ impl Needs {
         let mut needs = Self::default();
         for container in definition.containers() {
             let other = override_of(overrides, container["name"].as_str().unwrap_or(""));
+            needs.gpus += gpus::wanted(container, &other);
             let size = |member: &str| other[member].as_i64().or(container[member].as_i64());
             needs.cpu += size("cpu").unwrap_or(0);
             needs.memory += size("memoryReservation").or(size("memory")).unwrap_or(0);
@@ -143,6 +149,7 @@ pub(super) fn launch(state: &mut State, cluster: &mut Cluster, launch: Launch<'_
     let arn = state.arn("ecs", &format!("task/{}/{id}", cluster.name));
     let instance = launch.instance.as_ref().and_then(|id| cluster.instances.get(id));
     let definition = launch.definition;
+    let mut free_gpus = instance.map(|instance| gpus::free(cluster, instance)).unwrap_or_default();
     let mut dynamic = 32_767 + u16::from_str_radix(&id[..3], 16).unwrap_or(0);
     // On EC2 Docker has the role of the instance.
     let execution_role =
@@ -192,6 +199,7 @@ pub(super) fn launch(state: &mut State, cluster: &mut Cluster, launch: Launch<'_
             outcome,
             exits_at: None,
             bindings,
+            gpus: free_gpus.drain(..gpus::wanted(value, &other).min(free_gpus.len())).collect(),
         });
     }
     let Attached { attachments, interface, zone } = if definition.is_awsvpc() {
@@ -259,6 +267,11 @@ impl Task {
             "PROVISIONING" | "PENDING" => "PENDING",
             _ => "",
         }
+    }
+
+    /// The GPUs that its containers have.
+    pub(super) fn gpus(&self) -> impl Iterator<Item = &String> {
+        self.containers.iter().flat_map(|container| &container.gpus)
     }
 
     /// Whether it runs or is going to.
@@ -466,6 +479,9 @@ impl Task {
             if let Some(size) = size {
                 shown[member] = json!(size.to_string());
             }
+        }
+        if !container.gpus.is_empty() {
+            shown["gpuIds"] = json!(container.gpus);
         }
         if let Some(code) = container.exit_code {
             shown["exitCode"] = json!(code);

@@ -192,6 +192,7 @@ pub(super) fn consume<'a>(
         return Err(AwsError::invalid("ActivationExpired", "The activation has expired."));
     }
     if activation.count >= activation.limit {
+        // The code is the sandbox's own: AWS documents none, and nobody has quoted one.
         let message = format!("The activation has reached its registration limit of {}.", activation.limit);
         return Err(AwsError::invalid("RegistrationLimitExceeded", message));
     }

@@ -31,10 +31,10 @@ pub(super) fn filters<'a>(list: &'a [Value], keys: &[&str]) -> Result<Vec<Filter
             return Err(AwsError::invalid("InvalidFilterKey", message));
         }
         if filters.iter().any(|other| other.key == key) {
-            let message = "The following filters are duplicated in the request: [".to_owned()
-                + key
-                + "]. A request can \
-                           contain only one occurrence of a specific filter.";
+            let message = format!(
+                "The following filters are duplicated in the request: [{key}]. A request can contain only one \
+                 occurrence of a specific filter."
+            );
             return Err(AwsError::invalid("InvalidFilterKey", message));
         }
         let options: &[&str] = match key {

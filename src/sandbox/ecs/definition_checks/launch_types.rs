@@ -149,7 +149,8 @@ mod tests {
     #[test]
     fn external_instances_have_no_volumes_of_aws() {
         let mut aws = Fixture::new();
-        let container = json!({"name": "c", "image": "nginx", "memory": 64});
+        let mount = json!([{"sourceVolume": "v", "containerPath": "/v"}]);
+        let container = json!({"name": "c", "image": "nginx", "memory": 64, "mountPoints": mount});
         for volume in [
             json!({"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}),
             json!({"name": "v", "configuredAtLaunch": true}),
