@@ -178,6 +178,6 @@ pub(crate) fn check(desired: &Desired, now: Timestamp) -> Vec<Diagnostic> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
 mod user_tests;

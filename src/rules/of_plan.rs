@@ -1,12 +1,13 @@
 //! Rules that look at a plan: at what it would do, and at what was read while it was made. They make no call.
 
+use jiff::Timestamp;
+use serde_json::Value;
+
 use super::{Check, Rule, ignore, user};
 use crate::address::Address;
 use crate::desired::Desired;
 use crate::diagnostic::Severity::{Error, Warning};
 use crate::plan::{Action, Note, Plan, Refusal};
-use jiff::Timestamp;
-use serde_json::Value;
 
 /// Registrations that ECS takes at once; after that it takes one a second.
 const BURST: usize = 20;
@@ -216,5 +217,107 @@ fn memory(definition: &Value) -> Option<i64> {
     match definition.get("memory") {
         Some(memory) => number(Some(memory)),
         None => containers(definition).map(|one| number(one.get("memoryReservation").or(one.get("memory")))).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::Counts;
+    use crate::kinds::{Found, Readiness};
+    use crate::observed::Survey;
+    use crate::plan::{Goal, Guards, plan};
+
+    fn judged(example: &str, hosts: &[(&str, &str, i64)]) -> Plan {
+        let (desired, findings) = crate::rules::tests::read(example);
+        assert!(desired.is_some(), "{}", crate::diagnostic::text::render(&findings, false));
+        let desired = desired.unwrap();
+        let mut plan = plan(&desired, &Survey::default(), Goal::Converge, Guards::default(), Counts::default());
+        for (name, version, cpu) in hosts {
+            let is_meant =
+                |change: &&mut crate::plan::Change| change.address.to_string() == format!("ExternalInstance/{name}");
+            let change = plan.changes.iter_mut().find(is_meant).unwrap();
+            let attributes = [("agentVersion", (*version).to_owned()), ("cpu", cpu.to_string())];
+            change.live = Some(Found {
+                id: format!("stores/mi-{name}"),
+                key: None,
+                spec: json!({"cluster": "stores"}),
+                attributes: attributes.map(|(name, value)| (name.to_owned(), value)).into(),
+                tags: Default::default(),
+                readiness: Readiness::Ready,
+                detail: Value::Null,
+            });
+        }
+        judge(&desired, &mut plan, Timestamp::UNIX_EPOCH);
+        plan
+    }
+
+    const STORES: &str = "
+kind: Cluster
+metadata: {name: stores}
+spec: {}
+---
+kind: ExternalInstance
+metadata: {name: till-1}
+spec: {cluster: '${Cluster.stores.name}'}
+---
+kind: ExternalInstance
+metadata: {name: till-2}
+spec: {cluster: '${Cluster.stores.name}'}
+---
+kind: TaskDefinition
+metadata: {name: till}
+spec:
+  requiresCompatibilities: [EXTERNAL]
+  containerDefinitions:
+    - {name: setup, image: 'busybox:1.37', cpu: 512, memory: 64, essential: false}
+    - {name: till, image: 'nginx:1.29', cpu: 1024, memory: 128, dependsOn: [{containerName: setup, condition: SUCCESS}]}
+---
+kind: Service
+metadata: {name: till}
+spec:
+  cluster: ${Cluster.stores.name}
+  taskDefinition: ${TaskDefinition.till.arn}
+  launchType: EXTERNAL
+  desiredCount: 1
+";
+
+    #[test]
+    fn old_agents_and_small_hosts_are_told_when_the_plan_knows_them() {
+        let plan = judged(STORES, &[("till-1", "1.25.3", 1024), ("till-2", "1.102.0", 1280)]);
+        let notes: Vec<&str> = plan.notes.iter().map(|note| note.message.as_str()).collect();
+        let wanted = "warning DEP-06: its agent is 1.25.3; Service/till uses dependsOn or timeouts, which need 1.26.0; \
+                      update the agent on the host";
+        assert_eq!(notes, [wanted]);
+        let [refusal] = &plan.refusals[..] else { panic!("{:?}", plan.refusals) };
+        assert_eq!(refusal.code, "SVC-10");
+        assert_eq!(refusal.message, "a task needs 1536 CPU units; the largest host, ExternalInstance/till-2, has 1280");
+        assert!(judged(STORES, &[("till-1", "1.26.0", 2048), ("till-2", "1.26.0", 1024)]).refusals.is_empty());
+        let one_is_missing = judged(STORES, &[("till-1", "1.26.0", 1024)]);
+        assert!(one_is_missing.refusals.is_empty(), "the other may be the large one");
+        let ignored = STORES.replacen(
+            "{name: till}\nspec:\n  cluster",
+            "{name: till, annotations: {farpost/ignore: 'SVC-10: soon'}}\nspec:\n  cluster",
+            1,
+        );
+        assert!(judged(&ignored, &[("till-1", "1.26.0", 1024), ("till-2", "1.26.0", 1024)]).refusals.is_empty());
+    }
+
+    #[test]
+    fn more_registrations_than_ecs_takes_at_once_are_told() {
+        let definitions = |count: usize| {
+            let one = |index| {
+                format!(
+                    "kind: TaskDefinition\nmetadata: {{name: t{index}}}\nspec:\n  containerDefinitions:\n    - {{name: a, \
+                     image: 'nginx:1.29', memory: 64}}\n"
+                )
+            };
+            (0..count).map(one).collect::<Vec<_>>().join("---\n")
+        };
+        let notes = |count| judged(&definitions(count), &[]).notes;
+        assert!(notes(20).is_empty());
+        assert!(notes(23)[0].message.contains("the run takes 3 s at least"), "{:?}", notes(23));
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn findings(example: &str) -> Vec<Diagnostic> {
 }
 
 /// What manifests declare that are written as examples are.
-pub(super) fn read(example: &str) -> (Option<Desired>, Vec<Diagnostic>) {
+pub(crate) fn read(example: &str) -> (Option<Desired>, Vec<Diagnostic>) {
     let stack = "kind: Stack\nmetadata: {name: shop}\nspec: {account: '123456789012', region: eu-central-1}\n";
     let has_stack = example.contains("kind: Stack\n");
     let documents = example.trim_start().split("\n---\n").chain((!has_stack).then_some(stack));

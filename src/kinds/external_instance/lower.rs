@@ -90,6 +90,12 @@ pub(super) fn lower(host: &Host, info: Option<&InstanceInformation>) -> Found<Ex
         ("id".to_owned(), host.node().to_owned()),
         ("containerInstanceArn".to_owned(), host.arn().to_owned()),
     ]);
+    let version = instance.version_info().and_then(|version| version.agent_version());
+    known.extend(version.map(|version| ("agentVersion".to_owned(), version.to_owned())));
+    for (resource, attribute) in [("CPU", "cpu"), ("MEMORY", "memory")] {
+        let registered = instance.registered_resources().iter().find(|one| one.name() == Some(resource));
+        known.extend(registered.map(|one| (attribute.to_owned(), one.integer_value().to_string())));
+    }
     let told = info.map(|info| [("computerName", info.computer_name()), ("ipAddress", info.ip_address())]);
     known.extend(told.into_iter().flatten().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))));
     let detail = Detail {

@@ -45,6 +45,9 @@ impl Kind for ExternalInstance {
             ("containerInstanceArn", "The ARN in ECS"),
             ("computerName", "Its own name, as Systems Manager knows it"),
             ("ipAddress", "Its address, as Systems Manager knows it"),
+            ("agentVersion", "The version of its ECS agent, as 1.102.0"),
+            ("cpu", "The CPU units that it has for tasks"),
+            ("memory", "The MiB of memory that it has for tasks"),
         ],
         replace: &["cluster"],
         local: &[
