@@ -81,7 +81,8 @@ impl Kind for Task {
         let hosts = of_kind(others, "Instance").filter(|(_, other)| joins(other));
         // As for services: one outside AWS that is not there yet is no obstacle.
         let is_outside = spec.launch_type.as_ref().is_some_and(|launch_type| *launch_type == "EXTERNAL");
-        let outside = of_kind(others, "ExternalInstance").filter(|(_, other)| is_outside && other["cluster"] == *cluster);
+        let outside =
+            of_kind(others, "ExternalInstance").filter(|(_, other)| is_outside && other["cluster"] == *cluster);
         hosts.chain(outside).map(|(address, _)| address.clone()).collect()
     }
 
