@@ -74,7 +74,7 @@ impl Fault {
                 Cause::Denied => Some("the caller's IAM policy must allow this action; `farpost explain KIND` lists the actions a kind needs"),
                 Cause::Credentials => Some("log in again, or pass --profile; to try farpost without an account use --sandbox"),
                 Cause::Capacity => Some("free a slot, choose an instance type the Outpost has, or lower the count"),
-                Cause::Absent => Some("run on the host what `farpost host bootstrap` writes for it, then run the same command again"),
+                Cause::Absent => Some("run that on the host, then run the same command again"),
                 Cause::Quota => Some("raise the quota in Service Quotas, or remove what is not needed"),
                 Cause::UnknownOperation => Some("the endpoint does not implement this operation; check --endpoint-url"),
                 Cause::NotFound | Cause::AlreadyExists | Cause::InUse | Cause::Invalid => None,

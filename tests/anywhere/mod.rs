@@ -127,11 +127,13 @@ fn the_quick_start_from_nothing_to_nothing() {
     served.farpost(&["plan", "manifests", "--deep", "--detailed-exitcode"]).ends_with(0);
     served.farpost(&["status", "manifests"]).ends_with(0).prints(&["3 of 5 registrations left", "till-1"]);
 
-    // An attribute moves the service to the second host.
+    // An attribute and a constraint say the second host; the task goes there with the next deployment.
     served.edit("app.yaml", "attribute:site == oslo", "attribute:site == bergen");
     served.edit("till-2.yaml", "site: oslo", "site: bergen");
     served.farpost(&["plan", "manifests", "--detailed-exitcode"]).ends_with(2).prints(&["attributes.site"]);
     served.farpost(&["apply", "manifests", "--yes"]).ends_with(0).prints(&["Converged"]);
+    served.aws(&["ecs", "update-service", "--cluster", "anywhere", "--service", "nginx", "--force-new-deployment"]);
+    served.farpost(&["apply", "manifests", "--yes"]).ends_with(0);
     let tasks_of = |node: &str| {
         served.hosts().iter().find(|host| host["ec2InstanceId"] == node).unwrap()["runningTasksCount"].clone()
     };
@@ -188,7 +190,12 @@ fn the_readme_does_what_it_says() {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
     let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    for part in ["no host has registered", "COMPLETED", "unknown: its agent is not connected", "Converged"] {
+    for part in [
+        "till-1 has not registered in the cluster anywhere",
+        "COMPLETED",
+        "unknown: its agent is not connected",
+        "Converged",
+    ] {
         assert!(told.contains(part), "{part} is not in\n{told}");
     }
 }

@@ -54,10 +54,14 @@ async fn leaves_traces(aws: &Aws, scope: &Scope<'_>) -> Result<bool, Fault> {
             .is_some_and(|resource| resource.strip_prefix(KIND).is_some_and(|rest| rest.starts_with('/')))
     };
     let stores = tagged.iter().filter(|one| one.is_a("ssm:parameter") || one.is_a("secretsmanager:secret"));
+    Ok(stores.map(|one| &one.tags).any(is_code) || has_role_of_hosts(scope))
+}
+
+/// Whether the stack has a role that lets Systems Manager assume it.
+pub(in crate::kinds) fn has_role_of_hosts(scope: &Scope<'_>) -> bool {
     let is_for_hosts = |role: &Found| role.spec["assumeRolePolicyDocument"].to_string().contains("ssm.amazonaws.com");
-    let mut roles = scope.known.of("Role").iter();
-    let is_ours = |role: &&Found| matches!(role.owner(&scope.place.stack), Owner::Us(_));
-    Ok(stores.map(|one| &one.tags).any(is_code) || roles.by_ref().filter(is_ours).any(is_for_hosts))
+    let is_ours = |role: &Found| matches!(role.owner(&scope.place.stack), Owner::Us(_));
+    scope.known.of("Role").iter().any(|role| is_ours(role) && is_for_hosts(role))
 }
 
 /// What is to register with an activation and is not there. When one is looked at alone a plan has decided, and what

@@ -9,7 +9,7 @@
 //! The code exists in `calls::make` alone, between the call that tells it and the one that stores it (`code.rs`). The
 //! place remembers which activation the code is of, and a tag of the activation (`farpost/code`) remembers the place.
 
-mod calls;
+pub(super) mod calls;
 mod code;
 mod lower;
 mod spec;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ecs::types::{Attribute, ContainerInstanceStatus, TargetType};
+use aws_sdk_ecs::types::{Attribute, ContainerInstanceStatus, DesiredStatus, TargetType};
 use aws_sdk_ssm::types::{ResourceTypeForTagging, Tag};
 
 use super::lower::Detail;
@@ -27,11 +27,11 @@ pub(super) async fn create(aws: &Aws, target: &Target<Spec>) -> Result<String, F
     match found.as_slice() {
         [one] => Ok(one.id.clone()),
         [] => {
+            let (name, address, cluster) = (&target.address.name, &target.address, &spec.cluster);
+            let by = spec.matching.as_ref().map_or_else(String::new, |_| format!(" ({})", spec.sought(name)));
             let message = format!(
-                "no host has registered in the cluster {} that is {}; `farpost host bootstrap {}` writes what registers it",
-                spec.cluster,
-                spec.sought(&target.address.name),
-                target.address
+                "{name}{by} has not registered in the cluster {cluster}; what registers it is written by \
+                 `farpost host bootstrap {address}`"
             );
             Err(Fault::found(KIND, Cause::Absent, message))
         }
@@ -155,6 +155,12 @@ pub(super) async fn delete(aws: &Aws, live: &Found<Spec>) -> Result<Progress, Fa
                 return Ok(Progress::Waiting(still_draining(&detail, cluster, arn, &agent::draining(&tasks))));
             }
         }
+        let stopping = stopping(aws, cluster, arn).await?;
+        if stopping > 0 {
+            let tasks = if stopping == 1 { "1 task has".to_owned() } else { format!("{stopping} tasks have") };
+            let what = format!("draining: {tasks} still to stop");
+            return Ok(Progress::Waiting(still_draining(&detail, cluster, arn, &what)));
+        }
         match deregister(aws, cluster, arn).await {
             Err(fault) if fault.message.contains("running") && fault.cause == Cause::Invalid => {
                 return Ok(Progress::Waiting(still_draining(&detail, cluster, arn, &fault.message)));
@@ -165,6 +171,20 @@ pub(super) async fn delete(aws: &Aws, live: &Found<Spec>) -> Result<Progress, Fa
     let call = aws.ssm().deregister_managed_instance().instance_id(&detail.node).send();
     gone_is_done(call.await.map_err(fault("ssm:DeregisterManagedInstance")))?;
     Ok(Progress::Done)
+}
+
+/// How many tasks are to stop and have not: ECS counts them no more, and on a host that is cut off they run on.
+async fn stopping(aws: &Aws, cluster: &str, arn: &str) -> Result<usize, Fault> {
+    let list = aws.ecs().list_tasks().cluster(cluster).container_instance(arn).desired_status(DesiredStatus::Stopped);
+    let arns = list.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let arns = arns.map_err(fault("ecs:ListTasks"))?;
+    let mut count = 0;
+    for hundred in arns.chunks(100) {
+        let call = aws.ecs().describe_tasks().cluster(cluster).set_tasks(Some(hundred.to_vec()));
+        let answer = call.send().await.map_err(fault("ecs:DescribeTasks"))?;
+        count += answer.tasks().iter().filter(|task| task.last_status() != Some("STOPPED")).count();
+    }
+    Ok(count)
 }
 
 fn still_draining(detail: &Detail, cluster: &str, arn: &str, what: &str) -> String {

@@ -61,6 +61,8 @@ impl Kind for ExternalInstance {
             "publish",
         ],
         tagged_as: Some("ecs:container-instance"),
+        // A role for hosts tells that there may be nodes which ECS does not know any more.
+        read_after: &["Role"],
         calls: &[
             "ecs:ListContainerInstances",
             "ecs:DescribeContainerInstances",

@@ -15,6 +15,7 @@ use super::spec::{ExternalInstanceSpec, Match};
 use super::{CLUSTER_TAG, EXTERNAL_TAG};
 use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault, fault};
+use crate::kinds::activation::calls::has_role_of_hosts;
 use crate::kinds::{Found, Owner, Purpose, RESOURCE_TAG, STACK_TAG, Scope, is_open, owner};
 
 const KIND: &str = "ExternalInstance";
@@ -64,6 +65,9 @@ async fn read_all(aws: &Aws, scope: &Scope<'_>, sought: &[Sought]) -> Result<Vec
         let tagged = scope.shared.tagged(aws, &scope.place.stack).await?;
         let ours = tagged.iter().filter(|one| one.is_a("ecs:container-instance"));
         clusters.extend(ours.filter_map(|one| Some(one.arn.rsplit('/').nth(1)?.to_owned())));
+    }
+    if scope.purpose == Purpose::Survey && sought.is_empty() && clusters.is_empty() && !has_role_of_hosts(scope) {
+        return Ok(Vec::new());
     }
     let look = Look::new(aws, &scope.place.stack, clusters).await?;
     let mut found = look.ours(scope.purpose, sought).await?;

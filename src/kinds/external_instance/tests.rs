@@ -293,6 +293,42 @@ async fn a_host_that_is_cut_off_is_no_difference() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_cut_off_is_not_deregistered_over_its_tasks() {
+    use crate::kinds::{Progress, Purpose, Scope, by_name};
+    let text = format!("{BASE}{}{SERVICE}", host("till-1", ""));
+    let mut trial = Trial::new().await;
+    trial.converge(BASE).await;
+    let there = register(&trial, "till-1", "stores", Some("till-1")).await;
+    trial.converge(&text).await;
+    trial.sandbox.disconnect_host(&there.instance_id).unwrap();
+    let kind = by_name("ExternalInstance").unwrap();
+    let (desired, declared) = (crate::kinds::trial::declared(&text), crate::observed::WantedByKind::new());
+    let (place, shared) = (desired.place(), crate::observed::Shared::default());
+    let survey = trial.survey(&desired).await;
+    let mut live = survey.of("ExternalInstance")[0].clone();
+    let mut said = Vec::new();
+    for _ in 0..5 {
+        match kind.delete(&trial.aws, &live).await.unwrap() {
+            Progress::Waiting(why) => said.push(why),
+            Progress::Done => panic!("{said:?}"),
+        }
+        let id = live.id.clone();
+        let purpose = Purpose::Settle(&id);
+        let scope = Scope { place: &place, wanted: &[], purpose, declared: &declared, known: &survey, shared: &shared };
+        live = kind.read(&trial.aws, &scope).await.unwrap().remove(0);
+    }
+    assert_eq!(said[0], "draining");
+    let way_out = "aws ecs deregister-container-instance --force --cluster stores --container-instance";
+    assert!(said[4].starts_with("its agent is not connected") && said[4].contains(way_out), "{said:?}");
+    assert_eq!(trial.aws.counts().get("ecs:DeregisterContainerInstance"), None);
+    // What is left once somebody did so goes with the next run.
+    let call = trial.aws.ecs().deregister_container_instance().cluster("stores").force(true);
+    call.container_instance(&there.container_instance_arn).send().await.unwrap();
+    trial.destroy(&text).await;
+    assert!(nodes(&trial).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_host_that_goes_is_drained_and_leaves_both() {
     let (one, both) = (format!("{BASE}{}{SERVICE}", host("till-1", "")), host("till-2", ""));
     let mut trial = Trial::at_pace(0.01).await;
@@ -383,8 +419,6 @@ async fn a_plan_reads_all_hosts_by_three_calls() {
     let text = names.iter().fold(BASE.to_owned(), |text, name| text + &host(name, ""));
     let mut trial = Trial::new().await;
     trial.converge(BASE).await;
-    let none: Vec<String> = trial.aws.counts().into_keys().filter(|call| call.contains("Instance")).collect();
-    assert!(none.is_empty(), "{none:?}");
     for name in &names {
         register(&trial, name, "stores", Some(name)).await;
     }
@@ -397,6 +431,16 @@ async fn a_plan_reads_all_hosts_by_three_calls() {
     let after = count(&trial);
     assert_eq!([after[0] - before[0], after[1] - before[1], after[2] - before[2]], [1, 1, 1]);
     assert_eq!(trial.plan(BASE).await.count(Action::Delete), 12);
+}
+
+#[tokio::test]
+async fn a_stack_without_anything_of_the_sort_is_asked_nothing() {
+    let trial = Trial::new().await;
+    let (stack, rest) = BASE.split_once("---").unwrap();
+    let cluster = rest.split("---").nth(1).unwrap();
+    trial.plan(&format!("{stack}---{cluster}")).await;
+    let calls: Vec<String> = trial.aws.counts().into_keys().collect();
+    assert!(!calls.iter().any(|call| call.starts_with("ssm:") || call.contains("ContainerInstance")), "{calls:?}");
 }
 
 #[test]
