@@ -21,6 +21,8 @@ pub struct Stack {
     pub account: String,
     pub region: String,
     pub tags: BTreeMap<String, String>,
+    /// USD for an external instance and hour, where it is not AWS's list price.
+    pub external_instance_hourly_price: Option<f64>,
 }
 
 /// What a manifest may say of a stack.
@@ -36,6 +38,9 @@ struct StackSpec {
     /// Tags for everything that takes tags.
     #[serde(default)]
     tags: Option<Tags>,
+    /// USD that an external instance costs an hour, for `farpost host cost`. Absent: AWS's list price.
+    #[schemars(range(min = 0.0))]
+    external_instance_hourly_price: Option<f64>,
 }
 
 /// The JSON Schema of a stack's spec.
@@ -87,7 +92,8 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
     if is_wrong || !document.intact {
         return None;
     }
-    let StackSpec { account, region, tags } = serde_json::from_value(document.spec.clone()).ok()?;
+    let StackSpec { account, region, tags, external_instance_hourly_price } =
+        serde_json::from_value(document.spec.clone()).ok()?;
     for occurrence in occurrences(&document.spec["tags"], "/spec/tags").0 {
         let message =
             format!("{}: the tags of a stack are on everything in it, so they refer to nothing", occurrence.reference);
@@ -96,5 +102,5 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
             .push(Diagnostic::error("reference-in-stack", message).at(label).help("tag the objects that it is about"));
     }
     let tags = tags.unwrap_or_default().0.into_iter().collect();
-    Some(Stack { name: document.name.clone(), account, region, tags })
+    Some(Stack { name: document.name.clone(), account, region, tags, external_instance_hourly_price })
 }
