@@ -8,15 +8,17 @@ use super::{Machine, hostile, is_sound, parameter, written};
 /// What must be seen nowhere.
 const CODE: &str = "canaryCODEcanary1234";
 const ID: &str = "0a1b2c3d-0000-4000-8000-0123456789ab";
-const METADATA: &str = r#"{"Cluster":"stores","ContainerInstanceArn":"arn:aws:ecs:eu-north-1:1:container-instance/stores/1"}"#;
+const METADATA: &str =
+    r#"{"Cluster":"stores","ContainerInstanceArn":"arn:aws:ecs:eu-north-1:1:container-instance/stores/1"}"#;
 
 /// An installer that looks at how it was called, and then stands for an agent that has started.
 fn installer(machine: &Machine) -> String {
     let path = machine.directory.path().display();
     format!(
         "set -e\n\
-         tr '\\0' ' ' </proc/$BASHPID/cmdline >'{path}/cmdline'\n\
-         tr '\\0' '\\n' </proc/$BASHPID/environ >'{path}/environ'\n\
+         process=$BASHPID\n\
+         tr '\\0' ' ' </proc/$process/cmdline >'{path}/cmdline'\n\
+         tr '\\0' '\\n' </proc/$process/environ >'{path}/environ'\n\
          while :; do case \"$1\" in '') break ;; --activation-code) code=$2; shift 2 ;; *) echo \"$1\" >>'{path}/arguments'; shift ;; esac; done\n\
          [ \"$code\" = '{CODE}' ] && touch '{path}/got-the-code'\n\
          [ -z \"$UNSET_BY_THE_INSTALLER\" ]\n\
@@ -120,14 +122,20 @@ fn a_dry_run_needs_neither_root_nor_a_code() {
 
 #[test]
 fn the_code_gets_to_the_installer_and_nowhere_else() {
-    for (code, asked) in [(parameter(), "aws ssm get-parameter"), (json!({"secret": "s"}), "aws secretsmanager get-secret")] {
+    for (code, asked) in
+        [(parameter(), "aws ssm get-parameter"), (json!({"secret": "s"}), "aws secretsmanager get-secret")]
+    {
         let machine = machine();
         let script = written(hostile(), code, Format::Shell);
         let ran = machine.run(&script, &[], "").ends_with(0);
         let ran = ran.prints(&["installed\n", "This host is in the cluster stores as ExternalInstance/till-1.\n"]);
         assert!(machine.path("got-the-code").exists());
         assert!(machine.calls().contains(asked), "{}", machine.calls());
-        assert!(text(&machine, "arguments").contains(&format!("--activation-id\n{ID}\n")), "{}", text(&machine, "arguments"));
+        assert!(
+            text(&machine, "arguments").contains(&format!("--activation-id\n{ID}\n")),
+            "{}",
+            text(&machine, "arguments")
+        );
         assert!(!text(&machine, "cmdline").is_empty() && !text(&machine, "environ").is_empty());
         for seen in [&ran.stdout, &ran.stderr, &machine.calls(), &script] {
             assert!(!seen.contains(CODE), "{seen}");
@@ -141,7 +149,7 @@ fn the_code_gets_to_the_installer_and_nowhere_else() {
         // Again: the host is where it should be.
         let calls = machine.calls();
         machine.run(&script, &[], "").ends_with(0).prints(&["already. Nothing to do."]);
-        assert!(!machine.calls()[calls.len()..].contains("aws"), "{}", machine.calls());
+        assert!(!machine.calls()[calls.len()..].contains("aws "), "{}", machine.calls());
     }
 }
 
@@ -149,13 +157,12 @@ fn the_code_gets_to_the_installer_and_nowhere_else() {
 fn the_code_may_be_handed_over() {
     let both = format!("{{\"activationId\":\"{ID}\",\"activationCode\":\"{CODE}\"}}\n");
     // On standard input, bare and with its id.
-    for (arguments, input) in [
-        (vec!["--code-file", "-"], both.as_str()),
-        (vec!["--code-file", "-", "--activation-id", ID], CODE),
-    ] {
+    for (arguments, input) in
+        [(vec!["--code-file", "-"], both.as_str()), (vec!["--code-file", "-", "--activation-id", ID], CODE)]
+    {
         let machine = machine();
         machine.run(&written(json!({}), parameter(), Format::Shell), &arguments, input).ends_with(0);
-        assert!(machine.path("got-the-code").exists() && !machine.calls().contains("aws"));
+        assert!(machine.path("got-the-code").exists() && !machine.calls().contains("aws ssm"));
         assert!(text(&machine, "arguments").contains(ID));
     }
     // Without the id it is asked for.
@@ -188,7 +195,7 @@ fn what_stands_in_the_way_is_told_before_anything_changes() {
         let machine = machine();
         machine.file(name, content);
         machine.run(&script, &[], "").ends_with(1).complains(&[told]);
-        assert!(!machine.root().join("etc/ecs").exists() && !machine.calls().contains("aws"), "{name}");
+        assert!(!machine.root().join("etc/ecs").exists() && !machine.calls().contains("aws ssm"), "{name}");
         machine.run(&script, &["--dry-run"], "").ends_with(0).complains(&["a real run stops here"]);
     }
     let machine = machine();
@@ -233,7 +240,9 @@ fn an_installer_that_fails_is_told_and_can_go_on() {
     std::fs::write(machine.path("installer"), installer).unwrap();
     let before = machine.calls().len();
     machine.run(&script, &["--resume"], "").ends_with(0);
-    assert!(text(&machine, "arguments").contains("--skip-registration\n") && !machine.calls()[before..].contains("aws"));
+    assert!(
+        text(&machine, "arguments").contains("--skip-registration\n") && !machine.calls()[before..].contains("aws ssm")
+    );
 }
 
 #[test]

@@ -24,7 +24,11 @@ fn results(machine: &Machine, arguments: &[&str], code: i32) -> Value {
     assert_eq!(told["ok"], code == 0, "{told:#}");
     assert_eq!(told["formatVersion"], 1);
     let checks = told["checks"].as_array().unwrap();
-    checks.iter().map(|check| (check["name"].as_str().unwrap().to_owned(), check.clone())).collect::<serde_json::Map<_, _>>().into()
+    checks
+        .iter()
+        .map(|check| (check["name"].as_str().unwrap().to_owned(), check.clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 #[test]
@@ -38,16 +42,33 @@ fn scripts_are_sound() {
 fn a_good_host_passes() {
     let machine = machine();
     let told = results(&machine, &[], 0);
-    for name in ["system", "architecture", "root", "systemd", "packages", "docker", "selinux", "cgroups", "iptables",
-        "credentials", "leftovers", "ports", "space", "dns", "clock"]
-    {
+    for name in [
+        "system",
+        "architecture",
+        "root",
+        "systemd",
+        "packages",
+        "docker",
+        "selinux",
+        "cgroups",
+        "iptables",
+        "credentials",
+        "leftovers",
+        "ports",
+        "space",
+        "dns",
+        "clock",
+    ] {
         assert_eq!(told[name]["result"], "ok", "{name}: {told:#}");
     }
     for name in ["ecs.eu-north-1.amazonaws.com", "ecs-a-1.eu-north-1.amazonaws.com", "registry-1.docker.io"] {
         assert_eq!(told[format!("endpoint {name}")]["result"], "ok", "{name}: {told:#}");
     }
     assert_eq!(told["system"]["message"], "Ubuntu 22.04 is supported");
-    machine.run(&script(), &[], "").ends_with(0).prints(&["ok    system: Ubuntu 22.04 is supported\n", "\n0 failed, 0 warnings, "]);
+    machine
+        .run(&script(), &[], "")
+        .ends_with(0)
+        .prints(&["ok    system: Ubuntu 22.04 is supported\n", "\n0 failed, 0 warnings, "]);
 }
 
 #[test]
@@ -84,25 +105,33 @@ fn systems_are_told_apart() {
         ("ID=centos\nVERSION_ID=8\nNAME=\"CentOS Stream\"\n", "warn", "CentOS Stream 8 is not on AWS's list any more"),
         ("ID=\"rhel\"\nVERSION_ID=\"8.6\"\n", "ok", "Red Hat Enterprise Linux 8 is supported"),
         ("ID=opensuse-tumbleweed\nVERSION_ID=20261101\n", "ok", "openSUSE Tumbleweed is supported"),
-        ("ID=nixos\nVERSION_ID=26\nPRETTY_NAME='NixOS 26'\n", "warn", "NixOS 26 is not on the list of supported systems"),
+        (
+            "ID=nixos\nVERSION_ID=26\nPRETTY_NAME='NixOS 26'\n",
+            "warn",
+            "NixOS 26 is not on the list of supported systems",
+        ),
     ] {
         let machine = machine();
         machine.file("etc/os-release", release);
         let told = results(&machine, &["--no-network"], 0);
-        assert_eq!((&told["system"]["result"], &told["system"]["message"]), (&json!(result), &json!(message)), "{release}");
+        assert_eq!(
+            (&told["system"]["result"], &told["system"]["message"]),
+            (&json!(result), &json!(message)),
+            "{release}"
+        );
     }
 }
 
 #[test]
 fn a_network_that_does_not_let_through_fails() {
     let machine = machine();
-    machine.command(
-        "curl",
-        "case \"$*\" in *ssmmessages*) exit 28 ;; *s3-r-w*) exit 7 ;; *//ecs.*) exit 60 ;; esac",
-    );
+    machine.command("curl", "case \"$*\" in *ssmmessages*) exit 28 ;; *s3-r-w*) exit 7 ;; *//ecs.*) exit 60 ;; esac");
     let told = results(&machine, &[], 1);
     let of = |name: &str| &told[format!("endpoint {name}.eu-north-1.amazonaws.com")];
-    assert_eq!((&of("ssmmessages")["result"], of("ssmmessages")["message"].as_str().unwrap().starts_with("no answer in time")), (&json!("fail"), true));
+    assert_eq!(
+        (&of("ssmmessages")["result"], of("ssmmessages")["message"].as_str().unwrap().starts_with("no answer in time")),
+        (&json!("fail"), true)
+    );
     assert!(of("ecs")["message"].as_str().unwrap().starts_with("TLS failed"));
     // Not everything needs it.
     assert_eq!(of("s3-r-w")["result"], "warn");
@@ -124,6 +153,9 @@ fn without_manifests_the_region_is_an_option() {
     let told = machine.run(&script, &["--json"], "").ends_with(0).json();
     let skipped = told["checks"].as_array().unwrap().iter().find(|check| check["name"] == "endpoints").unwrap();
     assert_eq!(skipped["result"], "skip");
-    machine.run(&script, &["--json", "--region", "cn-north-1"], "").ends_with(0).prints(&["endpoint ecs-a-1.cn-north-1.amazonaws.com.cn"]);
+    machine
+        .run(&script, &["--json", "--region", "cn-north-1"], "")
+        .ends_with(0)
+        .prints(&["endpoint ecs-a-1.cn-north-1.amazonaws.com.cn"]);
     machine.run(&script, &["--what"], "").ends_with(64).complains(&["there is no option --what"]);
 }

@@ -38,13 +38,24 @@ fn ansible_reads_tasks() {
     for code in [parameter(), json!({"secret": "a 'b'"}), json!({"file": "code's.json"})] {
         let text = written(hostile(), code.clone(), Format::Ansible);
         let tasks = yaml(&text);
-        let keywords = ["name", "become", "changed_when", "check_mode", "delegate_to", "failed_when", "no_log", "register", "vars", "when"];
+        let keywords = [
+            "name",
+            "become",
+            "changed_when",
+            "check_mode",
+            "delegate_to",
+            "failed_when",
+            "no_log",
+            "register",
+            "vars",
+            "when",
+        ];
         for task in tasks.as_array().unwrap() {
             let modules: Vec<&String> =
                 task.as_object().unwrap().keys().filter(|key| !keywords.contains(&key.as_str())).collect();
             assert!(matches!(modules[..], [module] if module.starts_with("ansible.builtin.")), "{modules:?}");
             // Whatever touches the code keeps quiet.
-            let is_secret = task.to_string().contains("get-parameter") || task.to_string().contains("stdin");
+            let is_secret = task["ansible.builtin.command"].is_object();
             assert!(!is_secret || task["no_log"] == true, "{task:#}");
         }
         let copied = tasks.as_array().unwrap().iter().find_map(|task| task["ansible.builtin.copy"]["content"].as_str());

@@ -63,14 +63,22 @@ fn facts(host: &Host, activation_id: &str) -> String {
     ];
     let mut out = String::new();
     for (name, value) in facts {
+        out.push_str(directive(&value));
         out.push_str(&format!("{name}={}\n", shell(&comment(&value))));
     }
+    let lines = agent::lines(host);
+    out.push_str(directive(&lines.concat()));
     out.push_str("agent_settings=(\n");
-    for line in agent::lines(host) {
+    for line in lines {
         out.push_str(&format!("  {}\n", shell(&comment(&line))));
     }
     out.push_str(")\n");
     out
+}
+
+/// shellcheck doubts that a text in single quotes is meant as it is; it is.
+fn directive(text: &str) -> &'static str {
+    if text.contains(['$', '`']) { "# shellcheck disable=SC2016\n" } else { "" }
 }
 
 #[cfg(test)]

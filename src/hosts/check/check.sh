@@ -270,11 +270,17 @@ suffix_of() {
   esac
 }
 
+# bash opens connections itself.
+connects() { # NAME
+  # shellcheck disable=SC2016
+  timeout "$patience" bash -c 'exec 3<>"/dev/tcp/$0/443"' "$1" 2>/dev/null
+}
+
 resolves() { # NAME
   if has getent; then
     timeout "$patience" getent ahosts "$1" >/dev/null 2>&1
   else
-    timeout "$patience" bash -c 'exec 3<>"/dev/tcp/$0/443"' "$1" 2>/dev/null
+    connects "$1"
   fi
 }
 
@@ -296,7 +302,7 @@ reaches() { # NAME; says why not
     esac
     return 1
   fi
-  timeout "$patience" bash -c 'exec 3<>"/dev/tcp/$0/443"' "$1" 2>/dev/null && return 0
+  connects "$1" && return 0
   printf 'no connection to port 443'
   return 1
 }
