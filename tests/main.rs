@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+mod anywhere;
 mod budget;
 mod commands;
 mod contract;
