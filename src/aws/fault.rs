@@ -102,6 +102,11 @@ const HINTS: &[(&str, &str, &str)] = &[
         "a group has room for 60 rules in and 60 out, IPv4 and IPv6 counted apart; join address blocks, name a prefix \
          list, spread the rules over two groups, or raise the quota L-0EA8095F",
     ),
+    (
+        "",
+        "No Container Instances were found in your cluster",
+        "the cluster has no host that tasks can be placed on; one outside AWS registers by what `farpost host bootstrap` writes",
+    ),
     ("", "iam:PassRole", "the caller needs iam:PassRole on that role"),
     ("InvalidClientTokenId", "", "the access key is not valid in this partition or was deleted"),
 ];
@@ -232,6 +237,7 @@ const BY_MESSAGE: &[(&str, Cause)] = &[
     ("Creation of service was not idempotent", Cause::AlreadyExists),
     ("Unable to describe task definition", Cause::NotFound),
     ("has a dependent object", Cause::InUse),
+    ("No Container Instances were found in your cluster", Cause::Capacity),
     // Of an instance whose profile is being taken away. Its code, IncorrectState, other operations use for good.
     ("There is an existing association for instance", Cause::InUse),
 ];

@@ -114,7 +114,7 @@ fn the_quick_start_from_nothing_to_nothing() {
 
     // The first host is enough for the service, and the second still no error.
     let till = served.install("till-1");
-    served.farpost(&["apply", "manifests", "--yes"]).ends_with(4).prints(&["1 step deferred"]);
+    served.farpost(&["apply", "manifests", "--yes"]).ends_with(4).prints(&["1 deferred"]);
     assert_eq!(served.service()["deployments"][0]["rolloutState"], "COMPLETED");
     let second = served.install("till-2");
     served.farpost(&["apply", "manifests", "--yes"]).ends_with(0).prints(&["Converged"]);

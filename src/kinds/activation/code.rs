@@ -70,6 +70,7 @@ fn held(description: Option<&str>) -> Held {
         .map_or(Held::Other, |id| Held::Of(id.to_owned()))
 }
 
+/// It ends with the id, which what a host bootstraps from reads there.
 fn description(id: &str) -> String {
     format!("{MARK}{id}")
 }

@@ -79,7 +79,10 @@ impl Kind for Task {
         let cluster = spec.cluster.as_deref().unwrap_or("default");
         let joins = |other: &Value| other["ecsConfig"]["ECS_CLUSTER"].as_str().unwrap_or("default") == cluster;
         let hosts = of_kind(others, "Instance").filter(|(_, other)| joins(other));
-        hosts.map(|(address, _)| address.clone()).collect()
+        // As for services: one outside AWS that is not there yet is no obstacle.
+        let is_outside = spec.launch_type.as_ref().is_some_and(|launch_type| *launch_type == "EXTERNAL");
+        let outside = of_kind(others, "ExternalInstance").filter(|(_, other)| is_outside && other["cluster"] == *cluster);
+        hosts.chain(outside).map(|(address, _)| address.clone()).collect()
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<TaskSpec>>, Fault> {
