@@ -187,7 +187,7 @@ fn what_stands_in_the_way_is_told_before_anything_changes() {
         ("usr/libexec/amazon-ecs-init", "", "--clean"),
         ("var/lib/amazon/ssm/Vault/Store/RegistrationKey", "{}", "--resume"),
         ("sys/fs/selinux/enforce", "1", "SELinux is enforcing"),
-        ("root/.aws/credentials", "[default]", "credentials of the host's own"),
+        ("root/.aws/credentials", "[default]\naws_access_key_id = x\n", "credentials of the host's own"),
         ("etc/os-release", "ID=fedora\nPRETTY_NAME=Fedora\n", "was written for Ubuntu 22.04, and the host is Fedora"),
     ];
     let script = written(json!({"operatingSystem": "ubuntu-22.04"}), parameter(), Format::Shell);

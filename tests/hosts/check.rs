@@ -78,9 +78,10 @@ fn each_thing_that_is_wrong_fails() {
         ("system", "etc/os-release", "ID=debian\nVERSION_ID=\"9\"\n", "2022-06-30"),
         ("system", "etc/os-release", "ID=centos\nVERSION_ID=\"8\"\nNAME=\"CentOS Linux\"\n", "2021-12-31"),
         ("selinux", "sys/fs/selinux/enforce", "1", "permissive"),
-        ("credentials", "root/.aws/credentials", "x", "/root/.aws/credentials"),
-        ("credentials", "home/me/.aws/credentials", "x", "/home/me/.aws/credentials"),
+        ("credentials", "root/.aws/credentials", "[default]\naws_access_key_id = x\n", "/root/.aws/credentials"),
+        ("credentials", "home/me/.aws/credentials", "aws_access_key_id=x\n", "/home/me/.aws/credentials"),
         ("credentials", "etc/environment", "AWS_ACCESS_KEY_ID=x\n", "/etc/environment"),
+        ("credentials", "root/.aws/config", "[default]\ncredential_process = x\n", "/root/.aws/config"),
         ("leftovers", "var/lib/ecs/data/agent.db", "x", "agent.db"),
         ("leftovers", "etc/ecs/ecs.config", "ECS_CLUSTER=other\n", "ECS_CLUSTER=other"),
         ("ports", "proc/net/tcp", tcp, "8080"),
@@ -92,7 +93,10 @@ fn each_thing_that_is_wrong_fails() {
         assert_eq!(check["result"], "fail", "{name}: {check:#}");
         assert!(check.to_string().contains(told), "{name}: {check:#}");
     }
+    // A file without credentials is none.
     let machine = machine();
+    machine.file("root/.aws/config", "[default]\nregion = eu-north-1\n");
+    assert_eq!(results(&machine, &["--no-network"], 0)["credentials"]["result"], "ok");
     machine.remove("run/systemd");
     machine.command("uname", "echo armv7l");
     let told = results(&machine, &["--no-network"], 1);

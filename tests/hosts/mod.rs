@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod check;
+mod commands;
 mod files;
 
 use std::collections::BTreeMap;

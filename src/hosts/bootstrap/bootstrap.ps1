@@ -1,4 +1,3 @@
-#Requires -RunAsAdministrator
 #Requires -Version 5.1
 #@HEADER
 [CmdletBinding()]
@@ -43,6 +42,10 @@ function Get-AgentCluster {
 }
 
 function Test-ThisHost {
+    $me = [Security.Principal.WindowsPrincipal][Security.Principal.WindowsIdentity]::GetCurrent()
+    if (-not $me.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) {
+        Stop-Here 'this needs an administrator.' 'See what it would do with -DryRun.'
+    }
     $build = [string][Environment]::OSVersion.Version.Build
     if ($SystemBuild -and $build -ne $SystemBuild) {
         Stop-Here "this script was written for $SystemName, and the host has build $build." 'Change operatingSystem in the manifest.'

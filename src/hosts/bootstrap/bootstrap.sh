@@ -144,8 +144,8 @@ check_host() {
     refuse "no GPU answers nvidia-smi, which the installer asks" "install NVIDIA's driver first"
   fi
   for found in "$root/root/.aws/credentials" "$root/root/.aws/config"; do
-    if [[ -e $found ]]; then
-      refuse "there is $found: AWS credentials of the host's own get in the way of those that SSM gives it" \
+    if [[ -e $found ]] && grep -qE '^[[:space:]]*(aws_access_key_id|credential_process|role_arn|sso_)' "$found"; then
+      refuse "${found#"$root"} has AWS credentials of the host's own, and they get in the way of those that SSM gives it" \
         "move it away; credentials in the environment are used for the activation code alone"
     fi
   done

@@ -56,8 +56,9 @@ pub(super) fn write(host: &Host, activation_id: &str) -> Result<String, Trouble>
              \x20 answer\n\
              end\n\
              \n\
-             # Only when a machine is provisioned, and into a file that nobody else reads.\n\
+             # Only when a machine is provisioned, into a file that nobody else reads and that goes with this process.\n\
              if (ARGV & %w[up provision reload]).any? && !File.exist?(CODE_FILE)\n\
+             \x20 at_exit {{ FileUtils.rm_f(CODE_FILE) }}\n\
              \x20 FileUtils.mkdir_p(File.dirname(CODE_FILE))\n\
              \x20 stored = {{ activationId: answer_of(READ_ID).split.last, activationCode: answer_of(READ_CODE) }}\n\
              \x20 File.write(CODE_FILE, JSON.generate(stored), perm: 0o600)\n\
@@ -83,14 +84,6 @@ pub(super) fn write(host: &Host, activation_id: &str) -> Result<String, Trouble>
          \x20   host.vm.provision 'shell', inline: BOOTSTRAP,\n\
          \x20                              args: ['--code-file', '/tmp/activation-code', '--remove-code-file']\n",
     );
-    if fetch.is_some() {
-        out.push_str(
-            "    host.trigger.after :up, :provision, :reload do |trigger|\n\
-             \x20     trigger.name = 'forget the activation code'\n\
-             \x20     trigger.ruby { FileUtils.rm_f(CODE_FILE) }\n\
-             \x20   end\n",
-        );
-    }
     out.push_str("  end\nend\n");
     Ok(out)
 }

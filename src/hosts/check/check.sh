@@ -188,7 +188,9 @@ check_iptables() {
 check_credentials() {
   local file name found=()
   for file in "$root"/root/.aws/credentials "$root"/root/.aws/config "$root"/home/*/.aws/credentials; do
-    [[ -e $file ]] && found+=("${file#"$root"}")
+    if [[ -r $file ]] && grep -qE '^[[:space:]]*(aws_access_key_id|credential_process|role_arn|sso_)' "$file"; then
+      found+=("${file#"$root"}")
+    fi
   done
   for name in AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE; do
     [[ -n ${!name:-} ]] && found+=("\$$name")

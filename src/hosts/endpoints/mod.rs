@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CodePlace, Declarations, Declared, Family, HOST_KIND, Host};
+use super::{Architecture, CodePlace, Declarations, Declared, Family, HOST_KIND, Host};
 
 /// What a stack's hosts must reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -242,6 +242,15 @@ impl Found {
             return;
         };
         for name in &system.repositories {
+            // Ubuntu keeps packages for ARM apart.
+            let is_of_others = match name.as_str() {
+                "ports.ubuntu.com" => host.architecture == Some(Architecture::X86),
+                "archive.ubuntu.com" | "security.ubuntu.com" => host.architecture == Some(Architecture::Arm),
+                _ => false,
+            };
+            if is_of_others {
+                continue;
+            }
             let is_docker = name == "download.docker.com";
             if is_docker && !matches!(host.docker_install_source.as_str(), "all" | "docker") {
                 continue;
@@ -483,6 +492,16 @@ mod tests {
         let own = all.endpoints.iter().find(|endpoint| endpoint.name == "registry.example").unwrap();
         assert_eq!(own.port, 5000);
         assert!(all.notes.iter().any(|note| note.contains("splunk")), "{:?}", all.notes);
+    }
+
+    #[test]
+    fn packages_for_arm_come_from_elsewhere() {
+        let host = |architecture: &str| {
+            let spec = format!(r#"{{"operatingSystem": "ubuntu-24.04", "architecture": "{architecture}"}}"#);
+            names(&of_stack(&stack(&[("ExternalInstance/a", &spec)]))).join(" ")
+        };
+        assert!(host("arm64").contains("ports.ubuntu.com") && !host("arm64").contains("archive.ubuntu.com"));
+        assert!(!host("x86_64").contains("ports.ubuntu.com") && host("x86_64").contains("archive.ubuntu.com"));
     }
 
     #[test]
