@@ -175,9 +175,10 @@ fn endpoints(global: &Global, args: &EndpointsArgs) -> Result<ExitCode, Failure>
 
 fn cost(global: &Global, args: &CostArgs) -> Result<ExitCode, Failure> {
     let found = cost::cost(&Declarations::of(&args.manifests.load(global)?), args.price, args.hours);
-    match global.output {
-        Output::Json => print(&json(&HostCostOutput { format_version: FORMAT_VERSION, cost: &found })),
-        Output::Text | Output::Markdown | Output::Github => print(&found.text()),
+    if global.output == Output::Json {
+        print(&json(&HostCostOutput { format_version: FORMAT_VERSION, cost: &found }));
+    } else {
+        print(&found.text());
     }
     Ok(ExitCode::SUCCESS)
 }
