@@ -11,7 +11,8 @@
 //! - [`report`]: all of these → text, Markdown, JSON, SVG
 //!
 //! [`watch`] goes through them again and again; [`kinds`] holds what is special about each resource; [`aws`] what all
-//! kinds share when they call AWS; [`sandbox`] is an AWS to try it on; [`cli`] is the command. [`docs`] and [`schema`]
+//! kinds share when they call AWS; [`sandbox`] is an AWS to try it on; [`hosts`] writes what machines outside AWS need;
+//! [`cli`] is the command. [`docs`] and [`schema`]
 //! make reference pages and JSON Schemas from the kinds. `docs/architecture.md` has the invariants.
 
 pub mod address;
@@ -23,6 +24,7 @@ pub mod diagnostic;
 mod digest;
 pub mod docs;
 mod git;
+pub mod hosts;
 pub mod kinds;
 pub mod manifest;
 pub mod observed;

@@ -7,6 +7,7 @@ mod budget;
 mod commands;
 mod contract;
 mod fields;
+mod hosts;
 mod interrupt;
 mod moto;
 mod reference;

@@ -8,6 +8,7 @@ mod explain;
 mod failure;
 mod fix;
 mod graph;
+mod host;
 mod init;
 mod lint;
 pub mod output;
@@ -119,6 +120,7 @@ pub enum Command {
     Watch(watch::WatchArgs),
     Status(status::StatusArgs),
     Graph(graph::GraphArgs),
+    Host(host::HostArgs),
     Explain(explain::ExplainArgs),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
@@ -194,6 +196,7 @@ async fn dispatch(global: Global, command: Command) -> Result<ExitCode, Failure>
         Command::Watch(args) => watch::watch(&global, &args).await,
         Command::Status(args) => status::status(&global, &args).await,
         Command::Graph(args) => graph::graph(&global, &args),
+        Command::Host(args) => host::host(&global, &args),
         Command::Explain(args) => explain::explain(&global, &args),
         Command::Schema(args) => schema::schema(&args),
         Command::Sandbox(args) => sandbox::sandbox(&args).await,

@@ -27,6 +27,8 @@ pub struct Stack {
     pub severities: BTreeMap<&'static str, Severity>,
     /// What is suppressed everywhere, as it is written, and where.
     pub(crate) ignore: Option<(String, Label)>,
+    /// USD for an external instance and hour, where it is not AWS's list price.
+    pub external_instance_hourly_price: Option<f64>,
 }
 
 /// What a manifest may say of a stack.
@@ -46,6 +48,9 @@ struct StackSpec {
     /// the rules.
     #[serde(default)]
     severities: Option<BTreeMap<String, Severity>>,
+    /// USD that an external instance costs an hour, for `farpost host cost`. Absent: AWS's list price.
+    #[schemars(range(min = 0.0))]
+    external_instance_hourly_price: Option<f64>,
 }
 
 /// The JSON Schema of a stack's spec.
@@ -97,7 +102,8 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
     if is_wrong || !document.intact {
         return None;
     }
-    let StackSpec { account, region, tags, severities } = serde_json::from_value(document.spec.clone()).ok()?;
+    let StackSpec { account, region, tags, severities, external_instance_hourly_price } =
+        serde_json::from_value(document.spec.clone()).ok()?;
     for occurrence in occurrences(&document.spec["tags"], "/spec/tags").0 {
         let message =
             format!("{}: the tags of a stack are on everything in it, so they refer to nothing", occurrence.reference);
@@ -109,7 +115,8 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
     let ignore = document.annotations.get(IGNORE_ANNOTATION);
     let ignore = ignore.map(|text| (text.clone(), document.source.label(rules::IGNORE_POINTER)));
     let severities = known_rules(document, severities.unwrap_or_default(), findings);
-    Some(Stack { name: document.name.clone(), account, region, tags, severities, ignore })
+    let name = document.name.clone();
+    Some(Stack { name, account, region, tags, severities, ignore, external_instance_hourly_price })
 }
 
 /// The severities by the ids of rules that there are.
