@@ -361,7 +361,7 @@ fn a_group_that_refers_to_itself_is_told_how_to_say_that() {
     let text =
         example("security-group").replace("      self: true\n", "      sourceSecurityGroupId: ${SecurityGroup.app}\n");
     let findings = findings(&text);
-    assert_eq!(findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["cycle"]);
+    assert_eq!(findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["REF-04"]);
     assert!(findings[0].help.as_deref().unwrap().contains("self: true"), "{findings:#?}");
 }
 

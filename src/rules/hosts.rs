@@ -53,6 +53,12 @@ impl<'a> Clusters<'a> {
         Some(self.declared.get(name).cloned().unwrap_or_else(|| name.to_owned()))
     }
 
+    /// The same of clusters that are declared: of those all hosts may be too.
+    pub(super) fn in_declared_use(&self) -> impl Iterator<Item = (&[Node<'a>], &[Node<'a>])> {
+        let declared = self.hosts.iter().filter(|(key, _)| key.starts_with("Cluster/"));
+        declared.filter_map(|(key, hosts)| Some((&**hosts, &**self.runners.get(key)?)))
+    }
+
     /// The container instances of each cluster with the services and tasks that run on them, where there are both.
     pub(super) fn in_use(&self) -> impl Iterator<Item = (&[Node<'a>], &[Node<'a>])> {
         self.hosts.iter().filter_map(|(key, hosts)| Some((&**hosts, &**self.runners.get(key)?)))
@@ -73,14 +79,6 @@ pub(super) fn word(setting: Node<'_>) -> Option<String> {
     }
 }
 
-/// A setting that is a list of words, also where it is written as JSON.
-pub(super) fn words(setting: Node<'_>) -> Option<Vec<String>> {
-    match setting.value()? {
-        Value::String(_) => serde_json::from_str(setting.text()?).ok(),
-        list => serde_json::from_value(list.clone()).ok(),
-    }
-}
-
 /// The declared subnet of a container instance.
 pub(super) fn subnet_of<'a>(host: Node<'_>, declared: &Declared<'a>) -> Option<Node<'a>> {
     declared.target(host.get("subnetId"))
@@ -89,4 +87,14 @@ pub(super) fn subnet_of<'a>(host: Node<'_>, declared: &Declared<'a>) -> Option<N
 /// The Outpost that a declared subnet is on.
 pub(super) fn outpost_of(subnet: Node<'_>) -> Option<&str> {
     subnet.get("outpostArn").written()
+}
+
+/// Everything that an agent runs on: EC2 instances, and external ones.
+pub(super) fn every_host<'a>(declared: &Declared<'a>) -> impl Iterator<Item = Node<'a>> + use<'a> {
+    declared.of("Instance").chain(declared.of("ExternalInstance"))
+}
+
+/// The lines of a script that write the cluster's name.
+pub(super) fn lines_with_cluster(script: &str) -> impl Iterator<Item = &str> {
+    script.lines().filter(|line| !line.trim_start().starts_with('#') && line.contains("ECS_CLUSTER="))
 }

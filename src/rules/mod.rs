@@ -36,10 +36,15 @@ pub use self::declared::Declared;
 pub use self::hits::Hits;
 pub(crate) use self::ignore::{ANNOTATION as IGNORE_ANNOTATION, POINTER as IGNORE_POINTER};
 pub use self::node::Node;
+pub(crate) use self::references::{tag_defect, too_many_tags};
 use crate::address::Address;
 use crate::desired::{Resource, Stack};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::suggest;
+
+/// Quotation marks and dashes that word processors make, and what a shell or a JSON parser wants instead.
+const TYPOGRAPHIC: &[(char, char)] =
+    &[('“', '"'), ('”', '"'), ('„', '"'), ('‘', '\''), ('’', '\''), ('–', '-'), ('—', '-')];
 
 /// The book: its groups in their order.
 pub static GROUPS: &[&Group] = &[

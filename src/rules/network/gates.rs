@@ -4,7 +4,7 @@ use super::groups::{DIRECTIONS, atoms, covers};
 use super::{Check, Declared, Hits, Node, Rule};
 use crate::diagnostic::Severity::Warning;
 use crate::kinds::security_group::rule::Rule as GroupRule;
-use crate::rules::hosts::{Clusters, outpost_of, subnet_of};
+use crate::rules::hosts::{Clusters, outpost_of, setting, subnet_of};
 use crate::rules::workload::{containers, definition, network};
 
 pub(super) static RULES: &[Rule] = &[

@@ -1,7 +1,7 @@
-//! ECR-02, KEY-01 to KEY-04 and QTA-02: images, key pairs and quotas.
+//! ECR-02 and KEY-01 to KEY-04: images and key pairs.
 
 use super::{Check, Declared, Hits, Node, Rule};
-use crate::diagnostic::Severity::{Error, Note, Warning};
+use crate::diagnostic::Severity::{Error, Warning};
 use crate::kinds::key_pair::defect;
 use crate::rules::images::Ecr;
 use crate::rules::workload::containers;
@@ -117,40 +117,7 @@ spec:
   publicKeyMaterial: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE04ODg4ODg4ODg4ODg4ODg4ODg4ODg4ODg4ODg4ODg4 operations
 ",
     },
-    Rule {
-        id: "QTA-02",
-        severity: Note,
-        title: "more task definitions than ECS registers at once",
-        why: "RegisterTaskDefinition takes 20 calls at once and then one a second (\"ThrottlingException\"). A run that \
-              registers more waits a second for each.",
-        source: "Amazon ECS API, Request throttling for the Amazon ECS API",
-        check: Check::All(many_definitions),
-        bad: MANY,
-        good: "
-kind: TaskDefinition
-metadata: {name: till}
-spec: {containerDefinitions: [{name: app, image: 'busybox:1.37', memory: 64}]}
-",
-    },
 ];
-
-macro_rules! definitions {
-    ($($name:literal)*) => {
-        concat!(
-            "kind: Cluster\nmetadata: {name: stores}\nspec: {}\n",
-            $("---\nkind: TaskDefinition\nmetadata: {name: ", $name, "}\n",
-            "spec: {containerDefinitions: [{name: app, image: 'busybox:1.37', memory: 64}]}\n"),*
-        )
-    };
-}
-
-const MANY: &str = definitions!(
-    "t01" "t02" "t03" "t04" "t05" "t06" "t07" "t08" "t09" "t10" "t11" "t12" "t13" "t14" "t15" "t16" "t17" "t18" "t19"
-    "t20" "t21"
-);
-
-/// What RegisterTaskDefinition takes at once.
-const BURST: usize = 20;
 
 fn registries(definition: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     let region = declared.stack.region.as_str();
@@ -197,15 +164,5 @@ fn key_name(pair: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
     if name.is_empty() || name.len() > 255 || !name.is_ascii() || name.trim() != name {
         hits.add(node, format!("`{name}` cannot be the name of a key pair"))
             .help("1 to 255 ASCII characters, no spaces at the ends");
-    }
-}
-
-fn many_definitions(declared: &Declared<'_>, hits: &mut Hits) {
-    let definitions: Vec<Node<'_>> = declared.of("TaskDefinition").collect();
-    if let Some(first) = definitions.get(BURST) {
-        let number = definitions.len();
-        let message = format!("the {}st of {number} task definitions; ECS registers {BURST} at once", BURST + 1);
-        hits.add(*first, message)
-            .help(format!("a run that registers all of them takes {} seconds longer for it", number - BURST));
     }
 }
