@@ -1,7 +1,6 @@
 //! What the kinds of EC2 share: tags in a create call, tags of an answer, filters, CIDR blocks.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
@@ -9,7 +8,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::{Aws, Fault, fault};
-use crate::kinds::{Findings, Purpose, STACK_TAG, Scope, is_open};
+use crate::kinds::{Purpose, STACK_TAG, Scope};
 
 /// The tags of a create call, so that nothing ever exists without its owner's name.
 pub fn tag_specification(resource: ResourceType, tags: &BTreeMap<String, String>) -> TagSpecification {
@@ -58,39 +57,6 @@ pub fn canonical_cidr(text: &str) -> String {
     IpNet::from_str(text).map_or_else(|_| text.to_owned(), |block| block.trunc().to_string())
 }
 
-/// A family of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    Ipv4,
-    Ipv6,
-}
-
-/// Reports a text that is no block of the family, and one with bits beyond its prefix.
-pub fn lint_block(family: Family, text: &str, pointer: &str, findings: &mut Findings) {
-    if is_open(text) {
-        return;
-    }
-    match (family, text.parse::<IpNet>()) {
-        (Family::Ipv4, Ok(block @ IpNet::V4(_))) | (Family::Ipv6, Ok(block @ IpNet::V6(_))) => {
-            if block.trunc() != block {
-                findings.warning(pointer, "cidr-host-bits", format!("AWS stores `{text}` as {}", block.trunc()));
-            }
-        }
-        _ => {
-            let (name, example) = match family {
-                Family::Ipv4 => ("IPv4", "10.0.0.0/16"),
-                Family::Ipv6 => ("IPv6", "2001:db8::/56"),
-            };
-            findings.error(pointer, "cidr", format!("`{text}` is not an {name} CIDR block, as {example}"));
-            match (family, text.parse::<IpAddr>()) {
-                (Family::Ipv4, Ok(one @ IpAddr::V4(_))) => findings.help(format!("for this one address: {one}/32")),
-                (Family::Ipv6, Ok(one @ IpAddr::V6(_))) => findings.help(format!("for this one address: {one}/128")),
-                _ => {}
-            }
-        }
-    }
-}
-
 /// Spells members as manifests do when they are spelled as the AWS CLI prints EC2's: `VpcId`. The keys of tags are
 /// no members.
 pub fn in_camel_case(value: &mut Value) {
@@ -126,19 +92,5 @@ mod tests {
         let mut value = json!({"VpcId": "Vpc", "Tags": {"Name": "x"}, "Routes": [{"State": "A"}]});
         in_camel_case(&mut value);
         assert_eq!(value, json!({"vpcId": "Vpc", "tags": {"Name": "x"}, "routes": [{"state": "A"}]}));
-    }
-
-    #[test]
-    fn blocks_are_of_one_family_and_have_no_bits_to_spare() {
-        let codes = |family: Family, text: &str| -> Vec<&str> {
-            let mut findings = Findings::default();
-            lint_block(family, text, "", &mut findings);
-            findings.0.iter().map(|finding| finding.code).collect()
-        };
-        assert!(codes(Family::Ipv4, "0.0.0.0/0").is_empty());
-        assert_eq!(codes(Family::Ipv4, "::/0"), ["cidr"]);
-        assert_eq!(codes(Family::Ipv4, "10.0.0.1"), ["cidr"]);
-        assert_eq!(codes(Family::Ipv6, "2001:db8::1/64"), ["cidr-host-bits"]);
-        assert!(codes(Family::Ipv6, "${Subnet.a.id}").is_empty());
     }
 }

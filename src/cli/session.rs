@@ -49,9 +49,7 @@ impl Manifests {
         let is_broken = diagnostic::has_errors(&findings);
         let (desired, more) = desired::check(documents);
         // What could not be read may hold the missing Stack or the target of a reference: then those say nothing new.
-        let is_echo = |finding: &diagnostic::Diagnostic| {
-            matches!(&*finding.code, "no-stack" | "reference-target" | "unresolvable")
-        };
+        let is_echo = |finding: &diagnostic::Diagnostic| matches!(&*finding.code, "no-stack" | "REF-02" | "REF-03");
         findings.extend(more.into_iter().filter(|finding| !(is_broken && is_echo(finding))));
         diagnostic::sort(&mut findings);
         (desired.filter(|_| !is_broken), findings)

@@ -56,7 +56,7 @@ fn circle(resources: &BTreeMap<Address, Resource>, members: &[Address]) -> Diagn
         path.push(needed.clone());
     }
     let shown: Vec<String> = path.iter().map(ToString::to_string).collect();
-    let mut finding = Diagnostic::error("cycle", format!("these need each other in a circle: {}", shown.join(" → ")));
+    let mut finding = Diagnostic::error("REF-04", format!("these need each other in a circle: {}", shown.join(" → ")));
     let mut labels = path.windows(2).filter_map(|pair| {
         let document = &resources.get(&pair[0])?.document;
         let occurrences = occurrences(&document.spec, "/spec").0;

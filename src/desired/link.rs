@@ -71,7 +71,7 @@ fn typed_positions(resource: &mut Resource, targets: &Targets, findings: &mut Ve
                 } else {
                     let message =
                         format!("{address}: this takes a {}, and {reference} is a {}", position.kind, reference.kind);
-                    findings.push(Diagnostic::error("reference-kind", message).at(label()));
+                    findings.push(Diagnostic::error("REF-07", message).at(label()));
                 }
                 return;
             }
@@ -99,12 +99,12 @@ fn unresolvable(text: &str, about: &About, targets: &Targets) -> Option<Diagnost
         let message = format!("`{text}` is neither a declared {kind} nor an id of one ({prefix}…)");
         let help =
             near.map_or_else(|| format!("write ${{{kind}.NAME}}"), |near| format!("did you mean ${{{kind}.{near}}}?"));
-        return Some(Diagnostic::error("unresolvable", message).help(help));
+        return Some(Diagnostic::error("REF-03", message).help(help));
     }
     // Names are compared exactly by AWS; one that differs in case alone is a slip.
     let twin = names.iter().find(|name| name.eq_ignore_ascii_case(text))?;
     let message = format!("no {kind} `{text}` is declared, but `{twin}` is; AWS tells upper and lower case apart");
-    Some(Diagnostic::error("case-differs", message).help(format!("write {twin}")))
+    Some(Diagnostic::error("REF-02", message).help(format!("write {twin}")))
 }
 
 /// References anywhere in a text.
@@ -123,8 +123,11 @@ fn free_references(resource: &mut Resource, targets: &Targets, findings: &mut Ve
             Diagnostic::error(code, format!("{}: {message}", resource.address)).at(label)
         };
         if !targets.addresses.contains(&target) {
-            let mut wrong = finding("reference-target", format!("{target} is not declared"));
-            let near = closest(&reference.name, targets.names_of(&reference.kind));
+            let names = targets.names_of(&reference.kind);
+            let is_slip = names.iter().any(|name| name.eq_ignore_ascii_case(&reference.name));
+            let code = if is_slip { "REF-02" } else { "REF-03" };
+            let mut wrong = finding(code, format!("{target} is not declared"));
+            let near = closest(&reference.name, names);
             wrong.help = near.map(|near| format!("did you mean ${{{}.{near}}}?", reference.kind));
             findings.push(wrong);
             continue;
@@ -133,8 +136,7 @@ fn free_references(resource: &mut Resource, targets: &Targets, findings: &mut Ve
         match &reference.attribute {
             Some(attribute) if !attributes.contains(&attribute.as_str()) => {
                 let message = format!("a {} has no attribute `{attribute}`", reference.kind);
-                findings
-                    .push(finding("reference-attribute", message).help(format!("it has {}", attributes.join(", "))));
+                findings.push(finding("REF-08", message).help(format!("it has {}", attributes.join(", "))));
             }
             Some(_) => {}
             None => {
@@ -144,7 +146,7 @@ fn free_references(resource: &mut Resource, targets: &Targets, findings: &mut Ve
             }
         }
         if target == resource.address {
-            let mut wrong = finding("cycle", format!("{reference} refers to itself"));
+            let mut wrong = finding("REF-04", format!("{reference} refers to itself"));
             wrong.help = kind.about().instead_of_itself.map(str::to_owned);
             findings.push(wrong);
         } else {
@@ -170,20 +172,37 @@ fn write_in_full(value: &mut serde_json::Value, short: &str, full: &str) {
 
 /// Two declarations of one object in AWS.
 pub(super) fn keys(desired: &Desired, findings: &mut Vec<Diagnostic>) {
-    let mut seen: BTreeMap<(String, String), Address> = BTreeMap::new();
+    let place = desired.place();
+    let mut seen: BTreeMap<(String, String), (Address, Option<String>)> = BTreeMap::new();
     for (kind, wanted) in desired.wanted() {
         for one in wanted {
-            let Some(key) = one.key else { continue };
-            let Some(first) = seen.insert((kind.clone(), key.clone()), one.address.clone()) else { continue };
+            let names = by_name(&kind).map(|kind| kind.foretell(&one.address.name, &one.spec, &place));
+            let name = names.and_then(|mut names| names.remove("name"));
+            let Some(key) = one.key.or_else(|| key_in_vpc(&one.spec, name.as_deref())) else { continue };
+            let second = (one.address.clone(), name.clone());
+            let Some((first, other)) = seen.insert((kind.clone(), key.clone()), second) else { continue };
             let label = |address: &Address, text: &str| {
                 desired.get(address).map(|resource| resource.document.source.label("/metadata/name").saying(text))
             };
-            let message = format!("{first} and {} are one object in AWS: {kind} {key}", one.address);
-            let mut finding =
-                Diagnostic::error("declared-twice", message).help("remove one, or give it a name of its own");
+            let of_both = format!("{first} and {} are one object in AWS", one.address);
+            let mut finding = match (name, other) {
+                (Some(name), Some(other)) if name != other => {
+                    Diagnostic::error("REF-06", format!("{of_both}, which takes `{other}` and `{name}` for one name"))
+                        .help("give one of them another name")
+                }
+                _ => Diagnostic::error("REF-05", format!("{of_both}: {kind} {key}"))
+                    .help("remove one, or give it a name of its own"),
+            };
             finding.primary = label(&one.address, "");
             finding.related.extend(label(&first, "the first is here"));
             findings.push(finding);
         }
     }
+}
+
+/// The key of a security group whose VPC is declared too, and has no id yet: names are the VPC's, whatever their case.
+fn key_in_vpc(spec: &serde_json::Value, name: Option<&str>) -> Option<String> {
+    let vpc = spec["vpcId"].as_str().filter(|vpc| is_open(vpc))?;
+    let name = name.filter(|name| !is_open(name))?;
+    Some(format!("{vpc}/{}", name.to_lowercase()))
 }

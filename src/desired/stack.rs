@@ -111,7 +111,12 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
         findings
             .push(Diagnostic::error("reference-in-stack", message).at(label).help("tag the objects that it is about"));
     }
-    let tags = tags.unwrap_or_default().0.into_iter().collect();
+    let tags: BTreeMap<String, String> = tags.unwrap_or_default().0.into_iter().collect();
+    let too_many = rules::too_many_tags(tags.len()).map(|message| ("TAG-01", message));
+    let defects = tags.iter().filter_map(|(key, value)| rules::tag_defect(key, value));
+    for (code, message) in defects.chain(too_many) {
+        findings.push(Diagnostic::error(code, message).at(document.source.label("/spec/tags")));
+    }
     let ignore = document.annotations.get(IGNORE_ANNOTATION);
     let ignore = ignore.map(|text| (text.clone(), document.source.label(rules::IGNORE_POINTER)));
     let severities = known_rules(document, severities.unwrap_or_default(), findings);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::Tag;
 
-use super::{Findings, is_open};
+use super::is_open;
 use crate::aws::Fault;
 
 /// Tags for a create call. IAM takes no tag without a key, and our keys are never empty.
@@ -30,25 +30,5 @@ pub(super) fn or_gone<T>(answer: Result<T, Fault>) -> Result<(), Fault> {
     match answer {
         Err(fault) if fault.is_gone() => Ok(()),
         answer => answer.map(drop),
-    }
-}
-
-/// Names of IAM: letters, digits and `+=,.@_-`.
-pub(super) fn lint_name(name: &str, longest: usize, pointer: &str, findings: &mut Findings) {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
-    if is_open(name) {
-        return;
-    }
-    if name.is_empty() || name.len() > longest || !name.bytes().all(fits) {
-        findings.error(pointer, "iam-name", format!("`{name}` is not a name that IAM takes"));
-        findings.help(format!("1 to {longest} letters, digits and + = , . @ _ -"));
-    }
-}
-
-/// Paths of IAM begin and end with a slash.
-pub(super) fn lint_path(path: Option<&str>, pointer: &str, findings: &mut Findings) {
-    let Some(path) = path.filter(|path| !is_open(path)) else { return };
-    if !path.starts_with('/') || !path.ends_with('/') || path.len() > 512 {
-        findings.error(pointer, "iam-path", format!("`{path}` is not a path: it begins and ends with a slash"));
     }
 }

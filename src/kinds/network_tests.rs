@@ -221,7 +221,7 @@ fn a_private_key_is_in_no_report() {
         let text = example("key-pair");
         let start = text.find("publicKeyMaterial").unwrap();
         let findings = findings(&format!("{}{material}\n", &text[..start]));
-        assert_eq!(findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["private-key"]);
+        assert_eq!(findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["KEY-02"]);
         let report = crate::diagnostic::text::render(&findings, false);
         assert!(report.contains("a new key") && !report.contains("c2VjcmV0"), "{report}");
     }
@@ -261,7 +261,7 @@ fn two_tables_cannot_have_one_subnet_nor_be_the_main_one() {
                   vpcId: ${Vpc.branch}\n";
     let claim = |table: &str| format!("{}{table}", example("route-table"));
     let found = findings(&claim(&format!("{second}  subnetIds: ['${{Subnet.region}}']\n")));
-    assert_eq!(found.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["subnet-of-two-tables"]);
+    assert_eq!(found.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["VPC-08"]);
     let report = crate::diagnostic::text::render(&found, false);
     // Both places are shown.
     assert!(
@@ -270,7 +270,7 @@ fn two_tables_cannot_have_one_subnet_nor_be_the_main_one() {
     );
     let main = claim(&format!("{second}  main: true\n")).replace("  routes:\n", "  main: true\n  routes:\n");
     let found = findings(&main);
-    assert_eq!(found.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["two-main-tables"]);
+    assert_eq!(found.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["VPC-11"]);
     assert!(findings(&claim(&format!("{second}  main: true\n"))).is_empty());
 }
 
@@ -361,7 +361,7 @@ fn a_group_that_refers_to_itself_is_told_how_to_say_that() {
     let text =
         example("security-group").replace("      self: true\n", "      sourceSecurityGroupId: ${SecurityGroup.app}\n");
     let findings = findings(&text);
-    assert_eq!(findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["cycle"]);
+    assert_eq!(findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["REF-04"]);
     assert!(findings[0].help.as_deref().unwrap().contains("self: true"), "{findings:#?}");
 }
 
@@ -384,7 +384,7 @@ async fn rules_that_have_no_room_beside_the_old_ones_take_their_place() {
     trial.converge(&many_rules(50, 1000)).await;
     trial.converge(&many_rules(55, 2000)).await;
     let (desired, findings) = checked(&many_rules(61, 3000));
-    assert_eq!(findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["rule-quota"]);
+    assert_eq!(findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["SG-08"]);
     let desired = desired.unwrap();
     let survey = trial.survey(&desired).await;
     let plan = crate::plan::plan(

@@ -12,8 +12,10 @@ mod dependencies;
 mod external;
 mod fargate;
 mod hits;
+mod hosts;
 mod iam;
 mod ignore;
+mod images;
 mod logging;
 mod network;
 mod node;
@@ -38,10 +40,15 @@ pub use self::hits::Hits;
 pub(crate) use self::ignore::{ANNOTATION as IGNORE_ANNOTATION, POINTER as IGNORE_POINTER};
 pub use self::node::Node;
 pub use self::of_plan::{Remark, judge};
+pub(crate) use self::references::{tag_defect, too_many_tags};
 use crate::desired::Desired;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::suggest;
 use crate::plan::Plan;
+
+/// Quotation marks and dashes that word processors make, and what a shell or a JSON parser wants instead.
+const TYPOGRAPHIC: &[(char, char)] =
+    &[('“', '"'), ('”', '"'), ('„', '"'), ('‘', '\''), ('’', '\''), ('–', '-'), ('—', '-')];
 
 /// The book: its groups in their order.
 pub static GROUPS: &[&Group] = &[

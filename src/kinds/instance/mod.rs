@@ -16,8 +16,6 @@
 
 pub(super) mod agent;
 mod calls;
-mod lint;
-mod lint_outpost;
 mod lower;
 mod read;
 mod remembered;
@@ -33,10 +31,20 @@ pub use self::spec::{
     AgentValue, BlockDevice, CpuCredits, CreditSpecification, Ebs, HttpTokens, InstanceSpec, MetadataOptions,
     Placement, ShutdownBehavior, Tenancy, Toggle,
 };
-use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, of_kind};
+use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target, of_kind};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 use crate::manifest::references::whole;
+
+/// Bytes of user data, before base64.
+pub(crate) const USER_DATA_SIZE: usize = 16_384;
+
+/// The bytes of the user data that are made from a declared spec; 0 for what cannot be read.
+pub(crate) fn user_data_size(spec: &Value) -> usize {
+    let Ok(mut spec) = serde_json::from_value::<InstanceSpec>(spec.clone()) else { return 0 };
+    spec.normalise();
+    spec.script().map_or(0, |text| text.len())
+}
 
 /// The tag that remembers the parameter that an image was given by.
 const IMAGE_TAG: &str = "farpost/image";
@@ -113,14 +121,6 @@ impl Kind for Instance {
         patience_minutes: 20,
         ..About::DEFAULT
     };
-
-    fn lint(spec: &InstanceSpec, findings: &mut Findings) {
-        lint::lint(spec, findings);
-    }
-
-    fn lint_among(_: &Address, spec: &InstanceSpec, others: &BTreeMap<Address, Value>, findings: &mut Findings) {
-        lint_outpost::lint(spec, others, findings);
-    }
 
     fn normalise(spec: &mut InstanceSpec, _: &Place) {
         spec.normalise();

@@ -102,7 +102,7 @@ impl From<&str> for AgentValue {
 
 impl AgentValue {
     /// Text is text, but for JSON, which is what it says.
-    pub(in crate::kinds) fn normalise(&mut self) {
+    pub(crate) fn normalise(&mut self) {
         match &mut self.0 {
             Value::Bool(_) | Value::Number(_) => self.0 = Value::String(self.0.to_string()),
             Value::String(text) if text.starts_with(['{', '[']) => {
@@ -117,7 +117,7 @@ impl AgentValue {
     }
 
     /// As it stands in the file.
-    pub(super) fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.0.as_str().map_or_else(|| self.0.to_string(), str::to_owned)
     }
 }
@@ -131,6 +131,7 @@ pub struct MetadataOptions {
     /// Whether there is metadata at all.
     pub http_endpoint: Option<Toggle>,
     /// How many hops an answer may go, 1 to 64; a task in a bridge network needs 2.
+    #[schemars(range(min = 1, max = 64))]
     pub http_put_response_hop_limit: Option<i32>,
     /// Whether there is an IPv6 address for metadata.
     pub http_protocol_ipv6: Option<Toggle>,

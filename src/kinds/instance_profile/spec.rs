@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::Findings;
-use crate::kinds::iam::{lint_name, lint_path, name_of};
+use crate::kinds::iam::name_of;
 
 /// An instance profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,16 +31,9 @@ impl InstanceProfileSpec {
     }
 
     pub(super) fn lint(&self, findings: &mut Findings) {
-        if let Some(name) = &self.instance_profile_name {
-            lint_name(name, 128, "/instanceProfileName", findings);
-        }
-        lint_path(self.path.as_deref(), "/path", findings);
-        match &self.role {
-            Some(role) => lint_name(name_of(role), 64, "/role", findings),
-            None => {
-                findings.warning("", "profile-without-role", "instances get nothing from a profile without a role");
-                findings.help("add role: ${Role.NAME}");
-            }
+        if self.role.is_none() {
+            findings.warning("", "profile-without-role", "instances get nothing from a profile without a role");
+            findings.help("add role: ${Role.NAME}");
         }
     }
 }
@@ -73,9 +66,5 @@ mod tests {
         };
         assert!(codes(spec("${Role.host.name}")).is_empty());
         assert_eq!(codes(InstanceProfileSpec { role: None, ..spec("") }), ["profile-without-role"]);
-        assert_eq!(
-            codes(InstanceProfileSpec { path: Some("x".to_owned()), ..spec("not a name") }),
-            ["iam-path", "iam-name"]
-        );
     }
 }

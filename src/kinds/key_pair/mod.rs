@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::KeyPairSpec;
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+pub(crate) use self::spec::defect;
+use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -35,10 +36,6 @@ impl Kind for KeyPair {
 
     fn accept(spec: &mut Value) -> Vec<String> {
         spec::accept(spec)
-    }
-
-    fn lint(spec: &KeyPairSpec, findings: &mut Findings) {
-        spec.lint(findings);
     }
 
     fn normalise(spec: &mut KeyPairSpec, _: &Place) {

@@ -32,7 +32,6 @@ pub struct LogGroupSpec {
 /// What PutRetentionPolicy takes.
 const RETENTIONS: &[i32] =
     &[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
-const LONGEST_NAME: usize = 512;
 /// Log groups of this class keep events for a day or two, whatever one says.
 const DELIVERY: &str = "DELIVERY";
 
@@ -48,9 +47,6 @@ impl LogGroupSpec {
     }
 
     pub(super) fn lint(&self, findings: &mut Findings) {
-        if let Some(name) = self.log_group_name.as_deref().filter(|name| !is_open(name)) {
-            lint_name(name, findings);
-        }
         if let Some(days) = self.retention_in_days {
             self.lint_retention(days, findings);
         }
@@ -79,19 +75,6 @@ impl LogGroupSpec {
                 None => "the longest time is 3653; to keep them for ever, take the line out".to_owned(),
             });
         }
-    }
-}
-
-fn lint_name(name: &str, findings: &mut Findings) {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/#".contains(&byte);
-    if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(fits) {
-        findings.error("/logGroupName", "log-group-name", format!("`{name}` is not a name that a log group can have"));
-        findings.help("1 to 512 ASCII letters, digits and . _ - / #");
-    } else if name.starts_with("aws/") {
-        findings.error("/logGroupName", "log-group-name", "names that begin with aws/ are AWS's own");
-    } else if name.contains('#') {
-        findings.error("/logGroupName", "log-group-name", "AWS cannot tag a log group whose name has a # in it");
-        findings.help("farpost knows its objects by their tags; choose a name without #");
     }
 }
 
@@ -133,16 +116,6 @@ mod tests {
         let mut findings = Findings::default();
         spec(value).lint(&mut findings);
         findings.0.into_iter().map(|one| (one.pointer, one.help)).collect()
-    }
-
-    #[test]
-    fn names_are_those_that_aws_takes_and_can_tag() {
-        for good in ["/ecs/till", "a", "x.y_z-1", "${Cluster.edge.name}/exec", &"a".repeat(512)] {
-            assert_eq!(findings(json!({"logGroupName": good})), [], "{good}");
-        }
-        for bad in ["", "a b", "a:b", "é", "aws/lambda/x", "a#b", &"a".repeat(513)] {
-            assert_eq!(findings(json!({"logGroupName": bad})).len(), 1, "{bad}");
-        }
     }
 
     #[test]

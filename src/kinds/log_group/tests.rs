@@ -211,5 +211,5 @@ async fn an_undeclared_one_is_found_and_deleted() {
 #[test]
 fn a_name_in_another_case_is_a_slip() {
     let text = format!("{}{}", group("{logGroupName: /ecs/till}"), writer("/ecs/Till"));
-    assert_eq!(findings(&text)[0].code, "case-differs");
+    assert_eq!(findings(&text)[0].code, "REF-02");
 }

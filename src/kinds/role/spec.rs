@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::iam::{lint_name, lint_path, name_of};
+use crate::kinds::iam::name_of;
 use crate::kinds::policy::{PolicyDocument, Use};
 use crate::kinds::{Findings, is_open};
 
@@ -112,10 +112,6 @@ impl RoleSpec {
     }
 
     pub(super) fn lint(&self, findings: &mut Findings) {
-        if let Some(name) = &self.role_name {
-            lint_name(name, 64, "/roleName", findings);
-        }
-        lint_path(self.path.as_deref(), "/path", findings);
         if self.path.as_deref().is_some_and(|path| path.starts_with("/aws-service-role/")) {
             findings.error("/path", "iam-service-role", "roles below /aws-service-role/ are made by their services");
         }
@@ -163,7 +159,6 @@ impl RoleSpec {
                 }
                 None => "/inlinePolicies".to_owned(),
             };
-            lint_name(name, 128, &at, findings);
             document.lint(Use::Permissions, &at, findings);
             size += document.size();
         }
@@ -257,8 +252,6 @@ mod tests {
     #[test]
     fn findings() {
         assert!(codes(json!({})).is_empty());
-        assert_eq!(codes(json!({"roleName": "a b"})), ["iam-name"]);
-        assert_eq!(codes(json!({"path": "edge"})), ["iam-path"]);
         assert_eq!(codes(json!({"maxSessionDuration": 60})), ["iam-session"]);
         assert_eq!(codes(json!({"managedPolicyArns": ["AmazonSSMManagedInstanceCore"]})), ["iam-policy-arn"]);
         let execution = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy";

@@ -15,8 +15,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::{Route, RouteTableSpec};
-use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
-use crate::address::Address;
+use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -52,19 +51,6 @@ impl Kind for RouteTable {
 
     fn accept(spec: &mut Value) -> Vec<String> {
         spec::accept(spec)
-    }
-
-    fn lint(spec: &RouteTableSpec, findings: &mut Findings) {
-        spec.lint(findings);
-    }
-
-    fn lint_among(
-        address: &Address,
-        spec: &RouteTableSpec,
-        others: &BTreeMap<Address, Value>,
-        findings: &mut Findings,
-    ) {
-        spec.lint_among(address, others, findings);
     }
 
     fn normalise(spec: &mut RouteTableSpec, _: &Place) {

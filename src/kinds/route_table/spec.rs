@@ -1,14 +1,10 @@
 //! What a manifest may say of a route table.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::address::Address;
-use crate::aws::ec2::{Family, canonical_cidr, in_camel_case, lint_block};
-use crate::kinds::{Findings, is_open};
+use crate::aws::ec2::{canonical_cidr, in_camel_case};
 
 /// A route table. AWS adds the local routes by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -79,23 +75,6 @@ impl Route {
         all.into_iter().flatten().next().map_or("", String::as_str)
     }
 
-    /// The targets with their members and how their ids begin.
-    fn targets(&self) -> Vec<(&'static str, &'static [&'static str], &str)> {
-        let all: [(&str, &[&str], &Option<String>); 10] = [
-            ("gatewayId", &["igw-", "vgw-", "vpce-", "local"], &self.gateway_id),
-            ("natGatewayId", &["nat-"], &self.nat_gateway_id),
-            ("instanceId", &["i-"], &self.instance_id),
-            ("networkInterfaceId", &["eni-"], &self.network_interface_id),
-            ("transitGatewayId", &["tgw-"], &self.transit_gateway_id),
-            ("localGatewayId", &["lgw-"], &self.local_gateway_id),
-            ("egressOnlyInternetGatewayId", &["eigw-"], &self.egress_only_internet_gateway_id),
-            ("vpcPeeringConnectionId", &["pcx-"], &self.vpc_peering_connection_id),
-            ("carrierGatewayId", &["cagw-"], &self.carrier_gateway_id),
-            ("coreNetworkArn", &["arn:"], &self.core_network_arn),
-        ];
-        all.into_iter().filter_map(|(member, prefixes, value)| Some((member, prefixes, value.as_deref()?))).collect()
-    }
-
     /// Whether it is one of those that every route table has.
     fn is_local(&self) -> bool {
         self.gateway_id.as_deref() == Some("local")
@@ -116,92 +95,6 @@ impl RouteTableSpec {
         subnets.sort();
         subnets.dedup();
         self.main.get_or_insert(false);
-    }
-
-    pub(super) fn lint(&self, findings: &mut Findings) {
-        let mut seen: Vec<String> = Vec::new();
-        for (index, route) in self.routes.iter().flatten().enumerate() {
-            let pointer = format!("/routes/{index}");
-            lint_route(route, &pointer, findings);
-            let destination = canonical_cidr(route.destination());
-            if seen.contains(&destination) {
-                findings.error(&pointer, "route-twice", format!("a second route for {destination}"));
-            }
-            seen.push(destination);
-        }
-        let subnets: Vec<&SubnetId> = self.subnet_ids.iter().flatten().collect();
-        for (index, subnet) in subnets.iter().enumerate() {
-            if subnets[..index].contains(subnet) {
-                findings.warning(format!("/subnetIds/{index}"), "subnet-twice", "this subnet is in the list already");
-            }
-        }
-    }
-
-    /// A subnet has one route table, and a VPC one main table: of two that claim it, each run would take it from the
-    /// other.
-    pub(super) fn lint_among(&self, address: &Address, others: &BTreeMap<Address, Value>, findings: &mut Findings) {
-        let earlier = others.range(..address.clone()).filter(|(other, _)| other.kind == address.kind);
-        for (other, spec) in earlier {
-            if self.main == Some(true) && spec["main"] == true && spec["vpcId"] == *self.vpc_id {
-                findings.error("/main", "two-main-tables", format!("{other} is the VPC's main table already"));
-                findings.help("take main out of one of them");
-                findings.beside(other, "/main", "the first is here");
-            }
-            let theirs: Vec<&str> =
-                spec["subnetIds"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            for (index, subnet) in self.subnet_ids.iter().flatten().enumerate() {
-                let Some(place) = theirs.iter().position(|id| *id == subnet.0) else { continue };
-                let message = format!("{other} has {} as well, and a subnet has one route table", subnet.0);
-                findings.error(format!("/subnetIds/{index}"), "subnet-of-two-tables", message);
-                findings.help("take it out of one of them");
-                findings.beside(other, format!("/subnetIds/{place}"), format!("{other} has it here"));
-            }
-        }
-    }
-}
-
-fn lint_route(route: &Route, pointer: &str, findings: &mut Findings) {
-    let destinations = [
-        ("destinationCidrBlock", &route.destination_cidr_block),
-        ("destinationIpv6CidrBlock", &route.destination_ipv6_cidr_block),
-        ("destinationPrefixListId", &route.destination_prefix_list_id),
-    ];
-    let given: Vec<&str> = destinations.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name).collect();
-    match given[..] {
-        [_] => {}
-        [] => {
-            findings.error(pointer, "route-destination", "the route does not say where to");
-            findings.help("add destinationCidrBlock: 0.0.0.0/0 for everything that no other route is for");
-        }
-        _ => findings.error(
-            pointer,
-            "route-destination",
-            format!("a route is for one destination, and this has {}", given.join(", ")),
-        ),
-    }
-    if let Some(block) = &route.destination_cidr_block {
-        lint_block(Family::Ipv4, block, &format!("{pointer}/destinationCidrBlock"), findings);
-    }
-    if let Some(block) = &route.destination_ipv6_cidr_block {
-        lint_block(Family::Ipv6, block, &format!("{pointer}/destinationIpv6CidrBlock"), findings);
-    }
-    let targets = route.targets();
-    match targets[..] {
-        [(member, prefixes, value)] => {
-            if !is_open(value) && !prefixes.iter().any(|prefix| value.starts_with(prefix)) {
-                let message = format!("`{value}` is nothing that {member} takes: {}…", prefixes.join("…, "));
-                findings.error(format!("{pointer}/{member}"), "route-target", message);
-            }
-        }
-        [] => {
-            findings.error(pointer, "route-target", "the route has no target");
-            findings.help("add one, as gatewayId: ${InternetGateway.NAME}");
-        }
-        _ => {
-            let members: Vec<&str> = targets.iter().map(|(member, ..)| *member).collect();
-            let message = format!("a route has one target, and this has {}", members.join(", "));
-            findings.error(pointer, "route-target", message);
-        }
     }
 }
 
@@ -263,12 +156,6 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    fn codes(value: Value) -> Vec<&'static str> {
-        let mut findings = Findings::default();
-        spec(value).lint(&mut findings);
-        findings.0.iter().map(|finding| finding.code).collect()
-    }
-
     #[test]
     fn order_host_bits_and_local_routes_do_not_matter() {
         let mut one = spec(json!({"vpcId": "vpc-1", "subnetIds": ["b", "a", "b"], "routes": [
@@ -283,31 +170,6 @@ mod tests {
         one.normalise();
         other.normalise();
         assert_eq!(one, other);
-    }
-
-    #[test]
-    fn a_route_has_one_destination_and_one_target() {
-        let route = |route: Value| codes(json!({"vpcId": "vpc-1", "routes": [route]}));
-        assert!(route(json!({"destinationCidrBlock": "0.0.0.0/0", "gatewayId": "${InternetGateway.a.id}"})).is_empty());
-        assert!(route(json!({"destinationCidrBlock": "0.0.0.0/0", "gatewayId": "vgw-1"})).is_empty());
-        assert_eq!(route(json!({"gatewayId": "igw-1"})), ["route-destination"]);
-        assert_eq!(route(json!({"destinationCidrBlock": "0.0.0.0/0"})), ["route-target"]);
-        assert_eq!(
-            route(json!({"destinationCidrBlock": "0.0.0.0/0", "gatewayId": "igw-1", "natGatewayId": "nat-1"})),
-            ["route-target"]
-        );
-        assert_eq!(route(json!({"destinationCidrBlock": "0.0.0.0/0", "natGatewayId": "igw-1"})), ["route-target"]);
-        assert_eq!(route(json!({"destinationCidrBlock": "10.0.0/8", "gatewayId": "igw-1"})), ["cidr"]);
-        assert_eq!(route(json!({"destinationIpv6CidrBlock": "10.0.0.0/8", "gatewayId": "igw-1"})), ["cidr"]);
-    }
-
-    #[test]
-    fn two_routes_to_one_place_are_an_error() {
-        let routes = json!([
-            {"destinationCidrBlock": "10.1.0.0/16", "gatewayId": "igw-1"},
-            {"destinationCidrBlock": "10.1.2.0/16", "gatewayId": "igw-1"},
-        ]);
-        assert_eq!(codes(json!({"vpcId": "v", "routes": routes})), ["cidr-host-bits", "route-twice"]);
     }
 
     #[test]

@@ -7,9 +7,8 @@
 mod accept;
 mod calls;
 mod delete;
-mod lint;
 mod lower;
-mod rule;
+pub(crate) mod rule;
 mod spec;
 
 use std::collections::BTreeMap;
@@ -18,7 +17,7 @@ use serde_json::Value;
 
 pub use self::rule::{IpProtocol, Rule};
 pub use self::spec::SecurityGroupSpec;
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open};
+use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target, is_open};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -61,10 +60,6 @@ impl Kind for SecurityGroup {
 
     fn accept(spec: &mut Value) -> Vec<String> {
         accept::accept(spec)
-    }
-
-    fn lint(spec: &SecurityGroupSpec, findings: &mut Findings) {
-        lint::lint(spec, findings);
     }
 
     fn normalise(spec: &mut SecurityGroupSpec, place: &Place) {

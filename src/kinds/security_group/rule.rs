@@ -8,7 +8,7 @@ use crate::aws::ec2::canonical_cidr;
 
 /// Which way packets go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     Ingress,
     Egress,
 }
@@ -107,7 +107,7 @@ pub struct GroupPair {
 
 impl IpProtocol {
     /// The name where EC2 answers with one, else the number: tcp, 50, -1.
-    pub(super) fn canonical(&self) -> String {
+    pub(crate) fn canonical(&self) -> String {
         let text = match self {
             Self::Number(number) => number.to_string(),
             Self::Name(name) => name.trim().to_lowercase(),
@@ -125,7 +125,7 @@ impl IpProtocol {
 
 /// What the two port fields mean for a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ports {
+pub(crate) enum Ports {
     /// Ports of TCP and UDP.
     Range,
     /// Type and code of ICMP.
@@ -135,7 +135,7 @@ pub(super) enum Ports {
 }
 
 impl Ports {
-    pub(super) fn of(protocol: &str) -> Self {
+    pub(crate) fn of(protocol: &str) -> Self {
         match protocol {
             "tcp" | "udp" => Self::Range,
             "icmp" | "icmpv6" => Self::TypeAndCode,
@@ -173,7 +173,7 @@ impl Rule {
     }
 
     /// The group on the other side, other than its own.
-    pub(super) fn group(&self) -> Option<&str> {
+    pub(crate) fn group(&self) -> Option<&str> {
         self.source_security_group_id.as_deref().or(self.destination_security_group_id.as_deref())
     }
 
@@ -186,7 +186,7 @@ impl Rule {
     }
 
     /// The prefix list on the other side.
-    pub(super) fn prefix_list(&self) -> Option<&str> {
+    pub(crate) fn prefix_list(&self) -> Option<&str> {
         self.source_prefix_list_id.as_deref().or(self.destination_prefix_list_id.as_deref())
     }
 
@@ -199,12 +199,12 @@ impl Rule {
     }
 
     /// What makes the rule itself: everything but its description.
-    pub(super) fn identity(&self) -> Self {
+    pub(crate) fn identity(&self) -> Self {
         Self { description: None, ..self.clone() }
     }
 
     /// The rules with one source each that this one stands for, in canonical form.
-    pub(super) fn atoms(&self, direction: Direction, account: &str) -> Vec<Self> {
+    pub(crate) fn atoms(&self, direction: Direction, account: &str) -> Vec<Self> {
         let protocol = self.ip_protocol.canonical();
         let (from, to) = match Ports::of(&protocol) {
             Ports::Range => (self.from_port, self.to_port.or(self.from_port)),

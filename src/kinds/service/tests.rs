@@ -77,7 +77,11 @@ async fn a_service_lives() {
     let mut trial = trial_with(&["nginx", "nginx:2"]).await;
     trial.converge(&till("taskDefinition: till:1, desiredCount: 1")).await;
     let first = live(&trial, "till").await.deployments()[0].id().map(str::to_owned);
-    trial.converge(&till("taskDefinition: till:1, desiredCount: 3, enableECSManagedTags: true, tags: {a: b}")).await;
+    trial
+        .converge(&till(
+            "taskDefinition: till:1, desiredCount: 3, enableECSManagedTags: true, propagateTags: SERVICE, tags: {a: b}",
+        ))
+        .await;
     let scaled = live(&trial, "till").await;
     assert_eq!((scaled.running_count(), scaled.deployments()[0].id().map(str::to_owned)), (3, first));
     trial.converge(&till("taskDefinition: till:2, desiredCount: 1, healthCheckGracePeriodSeconds: 30")).await;

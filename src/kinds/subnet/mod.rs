@@ -9,7 +9,7 @@ mod spec;
 use std::collections::BTreeMap;
 
 pub use self::spec::SubnetSpec;
-use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -42,10 +42,6 @@ impl Kind for Subnet {
         ],
         ..About::DEFAULT
     };
-
-    fn lint(spec: &SubnetSpec, findings: &mut Findings) {
-        spec.lint(findings);
-    }
 
     fn normalise(spec: &mut SubnetSpec, _: &Place) {
         spec.normalise();

@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::ec2::canonical_cidr;
-use crate::kinds::vpc::{NO_IPV6, lint_cidr};
-use crate::kinds::{Findings, is_open};
+use crate::kinds::vpc::NO_IPV6;
 
 /// A subnet. On an Outpost it needs the Outpost's zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -76,68 +75,10 @@ impl SubnetSpec {
         options.enable_resource_name_dns_a_record.get_or_insert(false);
         options.enable_resource_name_dns_aaaa_record.get_or_insert(false);
     }
-
-    pub(super) fn lint(&self, findings: &mut Findings) {
-        lint_cidr(&self.cidr_block, "/cidrBlock", findings);
-        if self.availability_zone.is_some() && self.availability_zone_id.is_some() {
-            findings.error("/availabilityZoneId", "zone-twice", "a zone is given by name and by id");
-            findings.help("keep availabilityZoneId; names differ between accounts");
-        }
-        if self.enable_dns64 == Some(true) {
-            findings.warning(
-                "/enableDns64",
-                "dns64",
-                "DNS64 is for interfaces with IPv6 addresses, and there are none",
-            );
-            findings.help("leave it out, unless somebody else gives the subnet an IPv6 block");
-        }
-        let Some(outpost) = &self.outpost_arn else {
-            let only_there = [
-                ("/customerOwnedIpv4Pool", self.customer_owned_ipv4_pool.is_some()),
-                ("/mapCustomerOwnedIpOnLaunch", self.map_customer_owned_ip_on_launch == Some(true)),
-                ("/enableLniAtDeviceIndex", self.enable_lni_at_device_index.is_some()),
-            ];
-            for (pointer, _) in only_there.into_iter().filter(|(_, given)| *given) {
-                findings.error(pointer, "outpost-only", "this exists only in a subnet on an Outpost");
-                findings.help("add outpostArn");
-            }
-            return;
-        };
-        if !is_open(outpost) && !is_outpost_arn(outpost) {
-            findings.error("/outpostArn", "outpost-arn", format!("`{outpost}` is not the ARN of an Outpost"));
-            findings.help("arn:aws:outposts:REGION:ACCOUNT:outpost/op- and 17 hexadecimal digits");
-        }
-        if self.availability_zone.is_none() && self.availability_zone_id.is_none() {
-            findings.error(
-                "/outpostArn",
-                "outpost-zone",
-                "a subnet on an Outpost needs the zone that the Outpost is homed in",
-            );
-            findings.help("add availabilityZoneId; `aws outposts get-outpost` shows it");
-        }
-        if self.map_customer_owned_ip_on_launch == Some(true) && self.customer_owned_ipv4_pool.is_none() {
-            findings.error("/mapCustomerOwnedIpOnLaunch", "coip-pool", "customer-owned addresses need a pool");
-            findings.help("add customerOwnedIpv4Pool");
-        }
-    }
-}
-
-/// `arn:PARTITION:outposts:REGION:ACCOUNT:outpost/op-` and 17 hexadecimal digits.
-fn is_outpost_arn(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let ["arn", _, "outposts", region, account, resource] = parts[..] else { return false };
-    let id = resource.strip_prefix("outpost/op-").unwrap_or_default();
-    !region.is_empty()
-        && account.len() == 12
-        && account.bytes().all(|byte| byte.is_ascii_digit())
-        && id.len() == 17
-        && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn what_is_left_out_is_explained() {
         let text = crate::kinds::trial::example("subnet")
@@ -145,15 +86,5 @@ mod tests {
         let findings = crate::kinds::trial::findings(&text);
         assert_eq!(findings.iter().map(|one| &*one.code).collect::<Vec<_>>(), ["unknown-field"]);
         assert!(findings[0].help.as_deref().unwrap().contains("IPv4"), "{findings:#?}");
-        let dns64 = text.replace("ipv6CidrBlock: 2001:db8::/64", "enableDns64: true");
-        let findings = crate::kinds::trial::findings(&dns64);
-        assert_eq!(findings.iter().map(|one| &*one.code).collect::<Vec<_>>(), ["dns64"]);
-    }
-
-    #[test]
-    fn outpost_arns() {
-        assert!(is_outpost_arn("arn:aws:outposts:us-west-2:123456789012:outpost/op-0123456789abcdef0"));
-        assert!(!is_outpost_arn("arn:aws:outposts:us-west-2:123456789012:outpost/op-xxxxxxxxxxxxxxxx"));
-        assert!(!is_outpost_arn("op-0123456789abcdef0"));
     }
 }

@@ -134,9 +134,6 @@ fn lint(spec: &TaskSpec, findings: &mut Findings) {
             "a launch type and capacity providers exclude each other",
         );
     }
-    if spec.propagate_tags.as_ref().is_some_and(|from| *from == "SERVICE") {
-        findings.error("/propagateTags", "propagate-tags", "this task is of no service; TASK_DEFINITION or NONE");
-    }
     if spec.platform_version.is_some() && spec.launch_type.as_ref().is_some_and(|one| *one != "FARGATE") {
         findings.error("/platformVersion", "platform-version", "only Fargate has platform versions");
     }

@@ -13,9 +13,6 @@ const MOST_CONTAINERS: usize = 10;
 const LEAST_MEMORY: i32 = 6;
 
 pub(super) fn lint(spec: &TaskDefinitionSpec, findings: &mut Findings) {
-    if let Some(family) = &spec.family {
-        name(family, "/family", "family", findings);
-    }
     containers(spec, findings);
     sizes(spec, findings);
     volumes(spec, findings);
@@ -56,14 +53,6 @@ pub(super) fn amount(units: Option<&Units>) -> Option<i64> {
     units?.as_str().parse().ok()
 }
 
-fn name(text: &str, pointer: &str, what: &str, findings: &mut Findings) {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !is_open(text) && (text.is_empty() || text.len() > 255 || !text.bytes().all(allowed)) {
-        findings.error(pointer, "task-definition-name", format!("`{text}` cannot be the name of a {what}"));
-        findings.help("1 to 255 letters, digits, hyphens and underscores");
-    }
-}
-
 fn containers(spec: &TaskDefinitionSpec, findings: &mut Findings) {
     let containers = &spec.container_definitions;
     if containers.is_empty() {
@@ -73,10 +62,6 @@ fn containers(spec: &TaskDefinitionSpec, findings: &mut Findings) {
     if containers.len() > MOST_CONTAINERS {
         let message = format!("{} containers; a task has {MOST_CONTAINERS} at most", containers.len());
         findings.error("/containerDefinitions", "too-many-containers", message);
-    }
-    for (index, container) in containers.iter().enumerate() {
-        let pointer = format!("/containerDefinitions/{index}/name");
-        name(&container.name, &pointer, "container", findings);
     }
 }
 
@@ -303,7 +288,6 @@ mod tests {
     fn the_definition_as_a_whole() {
         let first = "/containerDefinitions/0";
         let cases = [
-            (changed(json!({"family": "a b"}), json!({})), "task-definition-name /family".to_owned()),
             (changed(json!({"containerDefinitions": []}), json!({})), "no-container /containerDefinitions".to_owned()),
             (changed(json!({}), json!({"memory": null})), format!("container-memory {first}")),
             (changed(json!({}), json!({"memory": 2})), format!("container-memory-small {first}/memory")),

@@ -10,9 +10,9 @@ mod spec;
 
 use std::collections::BTreeMap;
 
+pub(crate) use self::spec::NO_IPV6;
 pub use self::spec::VpcSpec;
-pub(crate) use self::spec::{NO_IPV6, lint_cidr};
-use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -48,10 +48,6 @@ impl Kind for Vpc {
         ],
         ..About::DEFAULT
     };
-
-    fn lint(spec: &VpcSpec, findings: &mut Findings) {
-        spec.lint(findings);
-    }
 
     fn normalise(spec: &mut VpcSpec, _: &Place) {
         spec.normalise();

@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::ec2::canonical_cidr;
-use crate::kinds::{Findings, is_open};
 
 /// Why IPv6 blocks cannot be declared.
 pub(crate) const NO_IPV6: &str = "AWS chooses the IPv6 block of a VPC, so no manifest can say before what its subnets \
@@ -53,30 +52,5 @@ impl VpcSpec {
         enable_dns_support.get_or_insert(true);
         enable_dns_hostnames.get_or_insert(false);
         instance_tenancy.get_or_insert(Tenancy::Default);
-    }
-
-    pub(super) fn lint(&self, findings: &mut Findings) {
-        lint_cidr(&self.cidr_block, "/cidrBlock", findings);
-        if self.enable_dns_hostnames == Some(true) && self.enable_dns_support == Some(false) {
-            findings.error("/enableDnsHostnames", "dns-hostnames-need-support", "DNS hostnames need DNS support");
-            findings.help("set enableDnsSupport: true");
-        }
-    }
-}
-
-/// An IPv4 block of the size that VPCs and subnets take.
-pub(crate) fn lint_cidr(text: &str, pointer: &str, findings: &mut Findings) {
-    if is_open(text) {
-        return;
-    }
-    match text.parse::<ipnet::Ipv4Net>() {
-        Err(_) => findings.error(pointer, "cidr", format!("`{text}` is not an IPv4 CIDR block, as 10.0.0.0/16")),
-        Ok(block) if !(16..=28).contains(&block.prefix_len()) => {
-            findings.error(pointer, "cidr-size", format!("`{text}` is outside the sizes that AWS takes, /16 to /28"));
-        }
-        Ok(block) if block.trunc() != block => {
-            findings.warning(pointer, "cidr-host-bits", format!("AWS stores `{text}` as {}", block.trunc()));
-        }
-        Ok(_) => {}
     }
 }
