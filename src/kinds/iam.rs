@@ -44,11 +44,3 @@ pub(super) fn lint_name(name: &str, longest: usize, pointer: &str, findings: &mu
         findings.help(format!("1 to {longest} letters, digits and + = , . @ _ -"));
     }
 }
-
-/// Paths of IAM begin and end with a slash.
-pub(super) fn lint_path(path: Option<&str>, pointer: &str, findings: &mut Findings) {
-    let Some(path) = path.filter(|path| !is_open(path)) else { return };
-    if !path.starts_with('/') || !path.ends_with('/') || path.len() > 512 {
-        findings.error(pointer, "iam-path", format!("`{path}` is not a path: it begins and ends with a slash"));
-    }
-}

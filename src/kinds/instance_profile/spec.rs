@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::Findings;
-use crate::kinds::iam::{lint_name, lint_path, name_of};
+use crate::kinds::iam::name_of;
 
 /// An instance profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,20 +28,6 @@ impl InstanceProfileSpec {
         self.path.get_or_insert_with(|| "/".to_owned());
         self.role = self.role.take().map(|role| name_of(&role).to_owned());
     }
-
-    pub(super) fn lint(&self, findings: &mut Findings) {
-        if let Some(name) = &self.instance_profile_name {
-            lint_name(name, 128, "/instanceProfileName", findings);
-        }
-        lint_path(self.path.as_deref(), "/path", findings);
-        match &self.role {
-            Some(role) => lint_name(name_of(role), 64, "/role", findings),
-            None => {
-                findings.warning("", "profile-without-role", "instances get nothing from a profile without a role");
-                findings.help("add role: ${Role.NAME}");
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -62,20 +47,5 @@ mod tests {
         let mut open = spec("${Role.host.name}");
         open.normalise();
         assert_eq!(open.role.as_deref(), Some("${Role.host.name}"));
-    }
-
-    #[test]
-    fn findings() {
-        let codes = |spec: InstanceProfileSpec| {
-            let mut findings = Findings::default();
-            spec.lint(&mut findings);
-            findings.0.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
-        };
-        assert!(codes(spec("${Role.host.name}")).is_empty());
-        assert_eq!(codes(InstanceProfileSpec { role: None, ..spec("") }), ["profile-without-role"]);
-        assert_eq!(
-            codes(InstanceProfileSpec { path: Some("x".to_owned()), ..spec("not a name") }),
-            ["iam-path", "iam-name"]
-        );
     }
 }
