@@ -4,6 +4,9 @@
 //! a group in [`GROUPS`]. The examples are tests: the bad one has exactly the rule's finding, the good one has none of
 //! any rule. `docs/rules.md` is made from the tables.
 
+#[macro_use]
+mod samples;
+
 mod agent;
 mod balancing;
 mod capacity;
@@ -22,9 +25,11 @@ mod node;
 mod of_plan;
 mod outposts;
 pub mod page;
+mod permissions;
 mod placement;
 mod ports;
 mod references;
+mod runs;
 mod scaling;
 mod service;
 mod task_definition;

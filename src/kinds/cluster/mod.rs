@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use self::lower::Contents;
 pub use self::spec::ClusterSpec;
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open};
+use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target, is_open};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -46,10 +46,6 @@ impl Kind for Cluster {
         permissions: &["iam:CreateServiceLinkedRole"],
         ..About::DEFAULT
     };
-
-    fn lint(spec: &ClusterSpec, findings: &mut Findings) {
-        spec.lint(findings);
-    }
 
     fn normalise(spec: &mut ClusterSpec, _: &Place) {
         spec.normalise();

@@ -10,7 +10,6 @@ use crate::kinds::mirror::{BuildError, Choice, Member, Mirror, drop_default, ite
 use crate::kinds::service::spec_network::CapacityProviderStrategyItem;
 use crate::kinds::service::spec_normalise::normalise_capacity;
 use crate::kinds::tags::Tags;
-use crate::kinds::{Findings, is_open};
 use crate::mirror;
 
 mirror! {
@@ -179,31 +178,6 @@ impl ClusterSpec {
         sort_set(&mut self.capacity_providers);
         normalise_capacity(&mut self.default_capacity_provider_strategy);
         self.tidy();
-    }
-
-    pub(super) fn lint(&self, findings: &mut Findings) {
-        let providers = self.capacity_providers.as_deref().unwrap_or_default();
-        let strategy = self.default_capacity_provider_strategy.iter().flatten();
-        for (index, item) in strategy.enumerate() {
-            let name = &item.capacity_provider;
-            if !is_open(name) && !providers.iter().any(|provider| provider == name || is_open(provider)) {
-                findings.error(
-                    format!("/defaultCapacityProviderStrategy/{index}/capacityProvider"),
-                    "capacity-provider",
-                    format!("the cluster has no capacity provider `{name}`"),
-                );
-                findings.help("add it to capacityProviders");
-            }
-        }
-        let exec = self.configuration.as_ref().and_then(|all| all.execute_command_configuration.as_ref());
-        if let Some(exec) = exec
-            && exec.logging.as_ref().is_some_and(|logging| *logging == "OVERRIDE")
-            && exec.log_configuration.is_none()
-        {
-            let pointer = "/configuration/executeCommandConfiguration/logging";
-            findings.error(pointer, "exec-log", "OVERRIDE needs to be told where the logs go");
-            findings.help("add logConfiguration");
-        }
     }
 }
 

@@ -14,7 +14,7 @@ mod spec;
 use std::collections::BTreeMap;
 
 pub use self::spec::InstanceProfileSpec;
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -49,10 +49,6 @@ impl Kind for InstanceProfile {
         permissions: &["iam:PassRole"],
         ..About::DEFAULT
     };
-
-    fn lint(spec: &InstanceProfileSpec, findings: &mut Findings) {
-        spec.lint(findings);
-    }
 
     fn normalise(spec: &mut InstanceProfileSpec, _: &Place) {
         spec.normalise();

@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::Findings;
 use crate::kinds::iam::name_of;
 
 /// An instance profile.
@@ -29,13 +28,6 @@ impl InstanceProfileSpec {
         self.path.get_or_insert_with(|| "/".to_owned());
         self.role = self.role.take().map(|role| name_of(&role).to_owned());
     }
-
-    pub(super) fn lint(&self, findings: &mut Findings) {
-        if self.role.is_none() {
-            findings.warning("", "profile-without-role", "instances get nothing from a profile without a role");
-            findings.help("add role: ${Role.NAME}");
-        }
-    }
 }
 
 #[cfg(test)]
@@ -55,16 +47,5 @@ mod tests {
         let mut open = spec("${Role.host.name}");
         open.normalise();
         assert_eq!(open.role.as_deref(), Some("${Role.host.name}"));
-    }
-
-    #[test]
-    fn findings() {
-        let codes = |spec: InstanceProfileSpec| {
-            let mut findings = Findings::default();
-            spec.lint(&mut findings);
-            findings.0.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
-        };
-        assert!(codes(spec("${Role.host.name}")).is_empty());
-        assert_eq!(codes(InstanceProfileSpec { role: None, ..spec("") }), ["profile-without-role"]);
     }
 }

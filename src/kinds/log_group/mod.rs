@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::LogGroupSpec;
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open};
+use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target, is_open};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -56,10 +56,6 @@ impl Kind for LogGroup {
 
     fn accept(spec: &mut Value) -> Vec<String> {
         spec::accept(spec)
-    }
-
-    fn lint(spec: &LogGroupSpec, findings: &mut Findings) {
-        spec.lint(findings);
     }
 
     fn normalise(spec: &mut LogGroupSpec, _: &Place) {

@@ -4,8 +4,6 @@
 //! every set is a sorted list, action names (whose case has no meaning) are in lower case, and statements stand in the
 //! order of their content. What is sent to IAM is the document as declared.
 
-mod lint;
-
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
@@ -44,7 +42,7 @@ impl JsonSchema for PolicyDocument {
 const VERSION_WHEN_ABSENT: &str = "2008-10-17";
 
 /// The members of a statement, in the order in which people write them.
-const STATEMENT_MEMBERS: &[&str] =
+pub(crate) const STATEMENT_MEMBERS: &[&str] =
     &["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 
 impl PolicyDocument {

@@ -15,7 +15,7 @@ mod spec;
 use std::collections::BTreeMap;
 
 pub use self::spec::{InlinePolicies, InlinePolicy, RoleSpec};
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -57,10 +57,6 @@ impl Kind for Role {
         ],
         ..About::DEFAULT
     };
-
-    fn lint(spec: &RoleSpec, findings: &mut Findings) {
-        spec.lint(findings);
-    }
 
     fn normalise(spec: &mut RoleSpec, place: &Place) {
         spec.normalise(place.partition());

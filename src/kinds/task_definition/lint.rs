@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::spec::TaskDefinitionSpec;
 use super::spec_container::ContainerDefinition;
 use super::spec_units::Units;
-use super::{lint_containers, lint_fargate, lint_secrets};
+use super::{lint_containers, lint_secrets};
 use crate::kinds::{Findings, is_open};
 
 /// The most containers of a definition, and the least memory of a container in MiB.
@@ -18,13 +18,9 @@ pub(super) fn lint(spec: &TaskDefinitionSpec, findings: &mut Findings) {
     volumes(spec, findings);
     proxy(spec, findings);
     lint_containers::lint(spec, findings);
-    if spec.requires("FARGATE") {
-        lint_fargate::lint(spec, findings);
-    }
     if spec.requires("EXTERNAL") {
         external(spec, findings);
     }
-    execution_role(spec, findings);
     lint_secrets::lint(spec, findings);
 }
 
@@ -214,37 +210,6 @@ fn external(spec: &TaskDefinitionSpec, findings: &mut Findings) {
     }
 }
 
-/// What the agent does with the execution role. Secrets without one are refused; the rest fails when a task starts.
-fn execution_role(spec: &TaskDefinitionSpec, findings: &mut Findings) {
-    if spec.execution_role_arn.is_some() {
-        return;
-    }
-    let without_instance = spec.requires("FARGATE") || spec.requires("EXTERNAL");
-    for (index, container) in spec.container_definitions.iter().enumerate() {
-        let at = |member: &str| format!("/containerDefinitions/{index}/{member}");
-        let log = container.log_configuration.as_ref();
-        if container.secrets.as_ref().is_some_and(|secrets| !secrets.is_empty()) {
-            findings.error(at("secrets"), "execution-role", "secrets need an executionRoleArn, which reads them");
-        }
-        let mut warn = |member: &str, what: &str| {
-            findings.warning(at(member), "execution-role", format!("{what} needs an executionRoleArn"));
-            findings.help("a role with AmazonECSTaskExecutionRolePolicy, which ecs-tasks.amazonaws.com may assume");
-        };
-        if log.is_some_and(|log| log.secret_options.as_ref().is_some_and(|options| !options.is_empty())) {
-            warn("logConfiguration/secretOptions", "a secret option of the log driver");
-        }
-        if container.repository_credentials.is_some() {
-            warn("repositoryCredentials", "a private registry");
-        }
-        if without_instance && log.is_some_and(|log| log.log_driver == "awslogs") {
-            warn("logConfiguration/logDriver", "awslogs away from EC2");
-        }
-        if without_instance && container.image.contains(".dkr.ecr.") {
-            warn("image", "an image from ECR away from EC2");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -302,10 +267,6 @@ mod tests {
             (
                 changed(json!({}), json!({"mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]})),
                 format!("volume-missing {first}/mountPoints/0/sourceVolume"),
-            ),
-            (
-                changed(json!({}), json!({"secrets": [{"name": "A", "valueFrom": "p"}]})),
-                format!("execution-role {first}/secrets"),
             ),
             (
                 changed(json!({"requiresCompatibilities": ["EXTERNAL"], "networkMode": "awsvpc"}), json!({})),

@@ -25,7 +25,6 @@ pub(super) fn lint(spec: &TaskDefinitionSpec, findings: &mut Findings) {
                 findings.error(format!("{at}/ulimits/{place}/softLimit"), "ulimit", message);
             }
         }
-        logs(spec, container, &at, findings);
         for (place, port) in container.port_mappings.iter().flatten().enumerate() {
             ports.check(container, port, &format!("{at}/portMappings/{place}"), findings);
         }
@@ -135,27 +134,6 @@ fn health_check(check: &HealthCheck, at: &str, findings: &mut Findings) {
             let message = format!("{member} is {} to {}", range.start(), range.end());
             findings.error(format!("{at}/healthCheck/{member}"), "health-check-range", message);
         }
-    }
-}
-
-fn logs(spec: &TaskDefinitionSpec, container: &ContainerDefinition, at: &str, findings: &mut Findings) {
-    let Some(log) = &container.log_configuration else { return };
-    let has = |option: &str| {
-        log.options.iter().flatten().any(|(name, _)| name == option)
-            || log.secret_options.iter().flatten().any(|secret| secret.name == option)
-    };
-    match log.log_driver.as_str() {
-        "awslogs" => {
-            for option in ["awslogs-group", "awslogs-region"].into_iter().filter(|option| !has(option)) {
-                let pointer = format!("{at}/logConfiguration");
-                findings.error(pointer, "awslogs-option", format!("the log driver awslogs needs the option {option}"));
-            }
-        }
-        "awsfirelens" if !spec.container_definitions.iter().any(|one| one.firelens_configuration.is_some()) => {
-            let pointer = format!("{at}/logConfiguration/logDriver");
-            findings.error(pointer, "firelens-router", "no container of the task has a firelensConfiguration");
-        }
-        _ => {}
     }
 }
 
@@ -297,11 +275,6 @@ mod tests {
             one("bridge", json!({"environment": [variable], "secrets": [{"name": "A", "valueFrom": "p"}]})),
             ["variable-twice"]
         );
-        assert_eq!(
-            one("bridge", json!({"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "g"}}})),
-            ["awslogs-option"]
-        );
-        assert_eq!(one("bridge", json!({"logConfiguration": {"logDriver": "awsfirelens"}})), ["firelens-router"]);
         assert_eq!(one("bridge", json!({"ulimits": [{"name": "nofile", "softLimit": 2, "hardLimit": 1}]})), ["ulimit"]);
     }
 }

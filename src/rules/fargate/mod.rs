@@ -1,0 +1,11 @@
+//! FG: Fargate.
+
+mod definitions;
+mod runs;
+mod sizes;
+mod versions;
+
+use super::{Check, Declared, Group, Hits, Node, Rule};
+
+pub(super) static GROUP: Group =
+    Group { title: "Fargate", rules: &[sizes::RULES, definitions::RULES, runs::RULES, versions::RULES], left_out: &[] };

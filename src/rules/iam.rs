@@ -1,5 +1,0 @@
-//! IAM: roles and policies.
-
-use super::Group;
-
-pub(super) static GROUP: Group = Group { title: "Roles and policies", rules: &[], left_out: &[] };
