@@ -6,7 +6,7 @@
 
 mod object;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -82,12 +82,13 @@ pub struct Failure {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// Whether it was right and AWS has no room for it now: the same step can succeed later.
+    /// Whether it was right, and AWS has no room for it now or what it needs is not there yet: the same step can succeed
+    /// later.
     pub deferred: bool,
 }
 
 impl Outcome {
-    /// Whether everything was done but what AWS has no room for, and what depends on that.
+    /// Whether everything was done but what had to be left for later, and what depends on that.
     pub fn is_deferred(&self) -> bool {
         !self.interrupted && !self.failed.is_empty() && self.failed.iter().all(|failure| failure.deferred)
     }
@@ -105,6 +106,8 @@ struct Run {
     known: Mutex<BTreeMap<Address, Attributes>>,
     events: mpsc::UnboundedSender<Event>,
     stop: CancellationToken,
+    /// Steps whose object is not there, and is for somebody else to bring.
+    absent: Mutex<BTreeSet<usize>>,
     /// Who may begin.
     turns: Semaphore,
     /// Who may look again.
@@ -125,7 +128,7 @@ pub async fn apply(
     aws.start_run();
     let known = Mutex::new(plan.known.clone());
     let (turns, looks) = (Semaphore::new(CONCURRENCY), Semaphore::new(LOOKS));
-    let run = Arc::new(Run { aws, plan, known, events, stop, turns, looks });
+    let run = Arc::new(Run { aws, plan, known, events, stop, absent: Mutex::default(), turns, looks });
     let mut queue = Queue::new(&run.plan.steps);
     let mut states = vec![StepState::Open; run.plan.steps.len()];
     let mut outcome = Outcome::default();
@@ -153,8 +156,14 @@ pub async fn apply(
                 continue;
             }
         };
-        if result.is_ok() {
-            queue.done(index);
+        match &result {
+            Ok(_) => queue.done(index, &|_| true),
+            Err(Stopped::Fault(fault)) if fault.cause == Cause::Absent => {
+                run.absent().insert(index);
+                // What does not refer to it can be made without it.
+                queue.done(index, &|next| !refers(&run.plan, next, &run.plan.steps[index].address));
+            }
+            Err(_) => {}
         }
         finish(&run, index, result, took, &mut states, &mut outcome);
     }
@@ -205,14 +214,23 @@ impl Queue {
         Self { ready, missing, waiting }
     }
 
-    fn done(&mut self, index: usize) {
-        for next in std::mem::take(&mut self.waiting[index]) {
+    /// Lets go on those of whoever waits for a step that `may`.
+    fn done(&mut self, index: usize, may: &dyn Fn(usize) -> bool) {
+        for next in std::mem::take(&mut self.waiting[index]).into_iter().filter(|next| may(*next)) {
             self.missing[next] -= 1;
             if self.missing[next] == 0 {
                 self.ready.push(next);
             }
         }
     }
+}
+
+/// Whether what a step makes has a reference to `address` in it.
+fn refers(plan: &Plan, step: usize, address: &Address) -> bool {
+    let change = &plan.changes[plan.steps[step].change];
+    let text =
+        |value: &serde_json::Value| value.to_string().contains(&format!("${{{}.{}.", address.kind, address.name));
+    change.desired.as_ref().is_some_and(text) || text(&serde_json::json!(change.tags))
 }
 
 /// A step from its turn to its end, and how long it took.
@@ -246,10 +264,15 @@ fn finish(
         }
         Err(stopped) => {
             states[index] = StepState::Failed;
-            let deferred = matches!(&stopped, Stopped::Fault(fault) if fault.cause == Cause::Capacity);
+            let deferred = match &stopped {
+                Stopped::Fault(fault) => matches!(fault.cause, Cause::Capacity | Cause::Absent),
+                Stopped::Deferred(_) => true,
+                Stopped::Because(..) | Stopped::Interrupted(_) => false,
+            };
             let (message, hint) = match stopped {
                 Stopped::Fault(fault) => (fault.to_string(), fault.hint().map(str::to_owned)),
                 Stopped::Because(message, hint) => (message, hint),
+                Stopped::Deferred(message) => (message, None),
                 Stopped::Interrupted(message) => (format!("interrupted: {message}"), None),
             };
             send(run, Event::Failed { address: address.clone(), work, why: message.clone(), hint: hint.clone() });
@@ -276,6 +299,10 @@ fn send(run: &Run, event: Event) {
 }
 
 impl Run {
+    fn absent(&self) -> std::sync::MutexGuard<'_, BTreeSet<usize>> {
+        self.absent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, Attributes>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,7 +11,7 @@ use crate::address::Address;
 use crate::aws::{Cause, Fault};
 use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
 use crate::manifest::substitute;
-use crate::observed::{Shared, Survey};
+use crate::observed::{Shared, Survey, WantedByKind};
 use crate::plan::{Action, Change, Step, Work, carry_over, diff, tags};
 
 /// Why a step ended early.
@@ -20,11 +20,15 @@ pub(super) enum Stopped {
     Fault(Fault),
     /// AWS did not refuse, and it will not come right; message and hint.
     Because(String, Option<String>),
+    /// It comes right once something is there that no call brings.
+    Deferred(String),
     Interrupted(String),
 }
 
 /// How often a create that got no answer is tried, after looking each time.
 const CREATES: u32 = 3;
+/// How many of the longest pauses something is waited for that needs an object which is not there.
+const LITTLE: u32 = 18;
 /// How often a create that is throttled is tried.
 const THROTTLED: u32 = 8;
 /// How long AWS may take to answer a read as an accepted change has made it.
@@ -70,6 +74,7 @@ impl<'a> Object<'a> {
             Some(live) => live.id.clone(),
             None => self.create(&self.heir(&target)?).await?,
         };
+        let (begun, little) = (Instant::now(), self.run.aws.patience.longest * LITTLE);
         let mut retagged = false;
         // Whether a call asked for the change already: then only reading is left, or a kind would be changed twice.
         let mut asked: Option<(Instant, Readiness)> = None;
@@ -79,12 +84,16 @@ impl<'a> Object<'a> {
                 self.pause(&mut look, "not visible yet").await?;
                 continue;
             };
-            let missing: Vec<String> = diff(self.kind.about(), &target.full, &live.spec, &self.change.ignored)
+            let mut missing: Vec<String> = diff(self.kind.about(), &target.full, &live.spec, &self.change.ignored)
                 .into_iter()
                 .map(|change| change.path)
                 .collect();
             let (set, gone) = tags::difference(&target.tags, &live.tags);
-            let is_tagged = (set.is_empty() && gone.is_empty()) || self.kind.about().forgets_tags;
+            let about = self.kind.about();
+            if about.fixed_tags {
+                missing.extend(tags::changes(&target.tags, &live.tags).into_iter().map(|change| change.path));
+            }
+            let is_tagged = (set.is_empty() && gone.is_empty()) || about.forgets_tags || about.fixed_tags;
             if !is_tagged && !retagged {
                 self.kind.retag(&self.run.aws, &live, &set, &gone).await?;
                 retagged = true;
@@ -115,14 +124,25 @@ impl<'a> Object<'a> {
                 continue;
             }
             match &live.readiness {
-                Readiness::Ready => {
+                Readiness::Ready | Readiness::Unknown(_) => {
                     self.run.known().insert(self.step.address.clone(), live.attributes);
                     return Ok(live.id);
                 }
-                Readiness::Pending(why) => self.pause(&mut look, why).await?,
+                Readiness::Pending(why) => match self.absent().filter(|_| begun.elapsed() > little) {
+                    Some(absent) => return Err(Stopped::Deferred(format!("{why}; {absent} is not there yet"))),
+                    None => self.pause(&mut look, why).await?,
+                },
+                Readiness::Deferred(why) => return Err(Stopped::Deferred(why.clone())),
                 Readiness::Failed(why) => return Err(Stopped::Because(why.clone(), None)),
             }
         }
+    }
+
+    /// What it needs and is for somebody else to bring.
+    fn absent(&self) -> Option<Address> {
+        let absent = self.run.absent();
+        let first = self.step.after.iter().find(|before| absent.contains(before))?;
+        Some(self.run.plan.steps[*first].address.clone())
     }
 
     /// Creates the object, unless a create that got no answer, now or in a run before, has made it.
@@ -203,7 +223,7 @@ impl<'a> Object<'a> {
             if asked {
                 let why = match &live.readiness {
                     Readiness::Pending(why) => why.clone(),
-                    Readiness::Ready | Readiness::Failed(_) => {
+                    Readiness::Ready | Readiness::Failed(_) | Readiness::Unknown(_) | Readiness::Deferred(_) => {
                         "AWS accepted the deletion and still lists it".to_owned()
                     }
                 };
@@ -264,8 +284,9 @@ impl<'a> Object<'a> {
     }
 
     async fn scoped(&self, purpose: Purpose<'_>, wanted: &[Wanted]) -> Result<Vec<Found>, Fault> {
-        let (known, shared) = (Survey::default(), Shared::default());
-        let scope = Scope { place: &self.run.plan.place, wanted, purpose, known: &known, shared: &shared };
+        let (known, shared, declared) = (Survey::default(), Shared::default(), WantedByKind::new());
+        let place = &self.run.plan.place;
+        let scope = Scope { place, wanted, purpose, declared: &declared, known: &known, shared: &shared };
         self.run.aws.eventually(|| self.kind.read(&self.run.aws, &scope)).await
     }
 

@@ -35,6 +35,8 @@ pub enum Cause {
     InUse,
     /// No room for it: an Outpost without a free slot, a zone without capacity.
     Capacity,
+    /// Something is not there yet that no call brings: a host that has not registered.
+    Absent,
     /// A limit of the account.
     Quota,
     /// The caller may not do it.
@@ -72,6 +74,7 @@ impl Fault {
                 Cause::Denied => Some("the caller's IAM policy must allow this action; `farpost explain KIND` lists the actions a kind needs"),
                 Cause::Credentials => Some("log in again, or pass --profile; to try farpost without an account use --sandbox"),
                 Cause::Capacity => Some("free a slot, choose an instance type the Outpost has, or lower the count"),
+                Cause::Absent => Some("run on the host what `farpost host bootstrap` writes for it, then run the same command again"),
                 Cause::Quota => Some("raise the quota in Service Quotas, or remove what is not needed"),
                 Cause::UnknownOperation => Some("the endpoint does not implement this operation; check --endpoint-url"),
                 Cause::NotFound | Cause::AlreadyExists | Cause::InUse | Cause::Invalid => None,
@@ -242,9 +245,18 @@ const BY_CODE: &[(&str, Cause)] = &[
     ("ServiceUnavailableException", Cause::NoAnswer),
     ("Unavailable", Cause::NoAnswer),
     ("RequestTimeout", Cause::NoAnswer),
+    ("InternalServerError", Cause::NoAnswer),
+    ("InternalServiceError", Cause::NoAnswer),
     ("NoSuchEntity", Cause::NotFound),
     ("NoSuchEntityException", Cause::NotFound),
     ("Gateway.NotAttached", Cause::NotFound),
+    ("InvalidActivation", Cause::NotFound),
+    ("InvalidActivationId", Cause::NotFound),
+    // Of managed nodes and of whatever Systems Manager tags.
+    ("InvalidInstanceId", Cause::NotFound),
+    ("InvalidResourceId", Cause::NotFound),
+    ("ResourceExistsException", Cause::AlreadyExists),
+    ("TooManyUpdates", Cause::InUse),
     ("ServiceNotActiveException", Cause::NotFound),
     ("EntityAlreadyExists", Cause::AlreadyExists),
     ("EntityAlreadyExistsException", Cause::AlreadyExists),

@@ -58,7 +58,9 @@ pub struct Aws {
     iam: aws_sdk_iam::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     logs_once: aws_sdk_cloudwatchlogs::Client,
+    secrets: aws_sdk_secretsmanager::Client,
     ssm: aws_sdk_ssm::Client,
+    ssm_once: aws_sdk_ssm::Client,
     sts: aws_sdk_sts::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
     services: Services,
@@ -103,6 +105,7 @@ impl Aws {
         let ecs = aws_sdk_ecs::config::Builder::from(&config).interceptor(counts.clone());
         let ecs_client = aws_sdk_ecs::Client::from_conf(ecs.clone().build());
         let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&config).interceptor(counts.clone());
+        let ssm = aws_sdk_ssm::config::Builder::from(&config).interceptor(counts.clone());
         Ok(Self {
             partition: partition(&region),
             region,
@@ -118,10 +121,12 @@ impl Aws {
                 aws_sdk_iam::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.clone().build()),
-            logs_once: aws_sdk_cloudwatchlogs::Client::from_conf(logs.retry_config(once).build()),
-            ssm: aws_sdk_ssm::Client::from_conf(
-                aws_sdk_ssm::config::Builder::from(&config).interceptor(counts.clone()).build(),
+            logs_once: aws_sdk_cloudwatchlogs::Client::from_conf(logs.retry_config(once.clone()).build()),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(
+                aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
+            ssm: aws_sdk_ssm::Client::from_conf(ssm.clone().build()),
+            ssm_once: aws_sdk_ssm::Client::from_conf(ssm.retry_config(once).build()),
             sts: aws_sdk_sts::Client::from_conf(
                 aws_sdk_sts::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
@@ -176,6 +181,15 @@ impl Aws {
     /// As [`Aws::ec2_once`]: a repeated `CreateLogGroup` would take its own log group for somebody else's.
     pub fn logs_once(&self) -> &aws_sdk_cloudwatchlogs::Client {
         &self.logs_once
+    }
+
+    pub fn secrets(&self) -> &aws_sdk_secretsmanager::Client {
+        &self.secrets
+    }
+
+    /// As [`Aws::ec2_once`]: each `CreateActivation` makes an activation.
+    pub fn ssm_once(&self) -> &aws_sdk_ssm::Client {
+        &self.ssm_once
     }
 
     pub fn ssm(&self) -> &aws_sdk_ssm::Client {
@@ -302,6 +316,8 @@ const NOT_YET: &[(&str, &str)] = &[
     ("InvalidParameterException", "ECS was unable to assume the role"),
     ("InvalidParameterException", "Unable to Start a service that is still Draining"),
     ("ResourceNotFoundException", "log group does not exist"),
+    ("ValidationException", "Nonexistent role"),
+    ("InvalidParameters", "Nonexistent role"),
 ];
 
 fn is_not_yet(fault: &Fault) -> bool {

@@ -171,7 +171,7 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
         }
     }
     if outcome.is_deferred() {
-        text.push_str("The rest is done. Run the same command again when AWS has room.\n");
+        text.push_str("The rest is done. Run the same command again when what is deferred can go on.\n");
     }
     match left {
         Some(left) if left.is_empty() => {

@@ -61,6 +61,9 @@ pub(super) struct StatusObject<'a> {
     pub(super) address: &'a Address,
     pub(super) id: Option<&'a str>,
     pub(super) readiness: Option<&'a Readiness>,
+    /// What else there is to know: when an activation expires, and the like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) says: Option<&'a str>,
 }
 
 /// Any command that failed before it had a result.

@@ -4,8 +4,10 @@
 //! (the calls). Live state has the type of the manifest, so comparing, showing and adopting are written once.
 //! `docs/adding-a-kind.md` walks through one.
 
+pub mod activation;
 pub mod cluster;
 mod erased;
+pub mod external_instance;
 #[cfg(test)]
 mod host_tests;
 mod iam;
@@ -44,7 +46,7 @@ use self::erased::without_nulls;
 pub use self::tags::Tags;
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
-use crate::observed::{Shared, Survey};
+use crate::observed::{Shared, Survey, WantedByKind};
 use crate::plan::FieldChange;
 
 /// Every kind, in the order in which a person would meet them.
@@ -59,7 +61,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &instance_profile::InstanceProfile,
     &log_group::LogGroup,
     &cluster::Cluster,
+    &activation::Activation,
     &instance::Instance,
+    &external_instance::ExternalInstance,
     &task_definition::TaskDefinition,
     &service::Service,
     &task::Task,
@@ -174,6 +178,8 @@ pub struct About {
     pub attributes: &'static [(&'static str, &'static str)],
     /// Paths whose change needs a new object; everything else changes in place. A path covers what is below it.
     pub replace: &'static [&'static str],
+    /// Paths that AWS never learns, because farpost alone goes by them: never compared.
+    pub local: &'static [&'static str],
     /// Attributes that an update in place changes (`TaskDefinition`: a new revision has a new ARN).
     pub moving: &'static [&'static str],
     /// Paths that AWS or somebody else fills in when the manifest says nothing: compared only when declared.
@@ -196,9 +202,13 @@ pub struct About {
     pub instead_of_itself: Option<&'static str>,
     /// Whether AWS forgets the tags of an object before its declaration goes, so that they are never compared.
     pub forgets_tags: bool,
+    /// Whether AWS takes tags with the object's creation alone, so that other tags are a matter of `update`.
+    pub fixed_tags: bool,
     /// The type by which the tagging service knows its objects: `ec2:subnet`. A survey leaves a kind out when nothing
     /// of it is declared and nothing of this type carries the stack's tag.
     pub tagged_as: Option<&'static str>,
+    /// Further types that it asks the tagging service about.
+    pub also_tagged: &'static [&'static str],
     /// Kinds that must be read before this one; [`EVERY_OTHER`] for one kind at most.
     pub read_after: &'static [&'static str],
     /// The operations that it calls, which are also the IAM actions that it needs, but for `permissions`.
@@ -217,6 +227,7 @@ impl About {
         id_prefix: None,
         attributes: &[],
         replace: &[],
+        local: &[],
         moving: &[],
         unmanaged: &[],
         protected_by: None,
@@ -226,7 +237,9 @@ impl About {
         loses: &[],
         instead_of_itself: None,
         forgets_tags: false,
+        fixed_tags: false,
         tagged_as: None,
+        also_tagged: &[],
         read_after: &[],
         calls: &[],
         permissions: &[],
@@ -304,7 +317,7 @@ pub struct Found<S = Value> {
     pub attributes: Attributes,
     pub tags: BTreeMap<String, String>,
     pub readiness: Readiness,
-    /// What its calls need beside the spec: ids of associations and the like.
+    /// What its calls need beside the spec: ids of associations and the like. Its `says` is for `farpost status`.
     #[serde(skip_serializing_if = "Value::is_null", default)]
     pub detail: Value,
 }
@@ -312,17 +325,22 @@ pub struct Found<S = Value> {
 impl<S> Found<S> {
     /// The declared object that its tags name, when it belongs to `stack`.
     pub fn owner(&self, stack: &str) -> Owner {
-        match (self.tags.get(STACK_TAG), self.tags.get(RESOURCE_TAG).and_then(|text| text.parse().ok())) {
-            (Some(owner), Some(address)) if owner == stack => Owner::Us(address),
-            (Some(owner), _) if owner != stack => Owner::Stack(owner.clone()),
-            _ => Owner::Nobody,
-        }
+        owner(&self.tags, stack)
     }
 
     /// The same object with its spec made into something else.
     pub(crate) fn map<T>(self, change: impl FnOnce(S) -> T) -> Found<T> {
         let Self { id, key, spec, attributes, tags, readiness, detail } = self;
         Found { id, key, spec: change(spec), attributes, tags, readiness, detail }
+    }
+}
+
+/// The declared object that tags name, when it belongs to `stack`.
+pub(crate) fn owner(tags: &BTreeMap<String, String>, stack: &str) -> Owner {
+    match (tags.get(STACK_TAG), tags.get(RESOURCE_TAG).and_then(|text| text.parse().ok())) {
+        (Some(owner), Some(address)) if owner == stack => Owner::Us(address),
+        (Some(owner), _) if owner != stack => Owner::Stack(owner.clone()),
+        _ => Owner::Nobody,
     }
 }
 
@@ -345,6 +363,10 @@ pub enum Readiness {
     Pending(String),
     /// It will not be without a change; the text says why.
     Failed(String),
+    /// It may be, and nobody can tell now: taken as it is, and not waited for. The text says why.
+    Unknown(String),
+    /// It will be once something is there that no call brings: not waited for now. The text says what.
+    Deferred(String),
 }
 
 /// What is read and why.
@@ -354,6 +376,8 @@ pub struct Scope<'a> {
     /// The declared objects of the kind.
     pub wanted: &'a [Wanted],
     pub purpose: Purpose<'a>,
+    /// All declared objects, of every kind; none while one object is looked at.
+    pub declared: &'a WantedByKind,
     /// What was read before in this survey; see [`About::read_after`].
     pub known: &'a Survey,
     /// Answers that several kinds read from.

@@ -67,6 +67,7 @@ pub async fn survey(
     let shared = Shared::default();
     check_account(aws, place, &shared).await?;
     let tagged = shared.tagged(aws, &place.stack).await.map_err(|fault| SurveyError::Faults(vec![fault]))?;
+    let all_wanted = wanted;
     let mut survey = Survey::default();
     let mut faults = Vec::new();
     let mut left: Vec<&dyn AnyKind> = KINDS.to_vec();
@@ -76,7 +77,8 @@ pub async fn survey(
         let reads = now.iter().filter(|kind| !is_idle(kind.about(), wanted, purpose, tagged)).map(|kind| async {
             let name = kind.about().kind;
             let wanted = wanted.get(name).map_or(&[][..], Vec::as_slice);
-            let scope = Scope { place, wanted, purpose, known: &survey, shared: &shared };
+            let (declared, known) = (all_wanted, &survey);
+            let scope = Scope { place, wanted, purpose, declared, known, shared: &shared };
             (name, kind.read(aws, &scope).await)
         });
         for (name, answer) in join_all(reads).await {

@@ -39,7 +39,7 @@ impl TaggedArn {
 
 /// The types of objects that kinds name.
 fn types() -> impl Iterator<Item = &'static str> {
-    KINDS.iter().filter_map(|kind| kind.about().tagged_as)
+    KINDS.iter().flat_map(|kind| kind.about().tagged_as.into_iter().chain(kind.about().also_tagged.iter().copied()))
 }
 
 impl Shared {

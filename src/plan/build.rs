@@ -10,7 +10,7 @@ use super::{Action, Change, FORMAT_VERSION, Note, Plan, Reason, Refusal, diff};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::desired::{Desired, Resource};
-use crate::kinds::{Attributes, Found, KINDS, Owner, Place, Readiness, by_name};
+use crate::kinds::{About, Attributes, Found, KINDS, Owner, Place, Readiness, by_name};
 use crate::manifest::substitute;
 use crate::observed::Survey;
 
@@ -117,7 +117,9 @@ impl Planner<'_> {
         match self.find(address, key.as_deref()) {
             Err(refusal) => draft.refusals.push(refusal),
             Ok(None) => {
-                change.fields = diff(kind.about(), &spec, &Value::Object(serde_json::Map::new()), &[]);
+                // What is declared is shown whole, also what AWS never learns.
+                let about = About { local: &[], ..*kind.about() };
+                change.fields = diff(&about, &spec, &Value::Object(serde_json::Map::new()), &[]);
                 change.fields.iter_mut().for_each(|field| field.forces_replacement = false);
                 draft.known.insert(address.clone(), foretold);
                 draft.changes.push(change);
@@ -134,11 +136,12 @@ impl Planner<'_> {
                 if key.is_some() && live.key.is_some() && key != live.key && forcing.is_empty() {
                     forcing.push("name".to_owned());
                 }
-                // Tags alone move nothing: an ARN that comes with a new revision stays.
-                let moves = !change.fields.is_empty();
+                // Tags alone move nothing, where they can be changed: an ARN that comes with a new revision stays.
+                let mut moves = !change.fields.is_empty();
                 if !kind.about().forgets_tags {
                     change.fields.extend(tags::changes(&change.tags, &live.tags));
                 }
+                moves |= kind.about().fixed_tags && !change.fields.is_empty();
                 (change.action, change.reason) = if !forcing.is_empty() {
                     (Action::Replace, Reason::CannotUpdate(forcing))
                 } else if let Some(gone) = held.get(address) {
@@ -147,7 +150,9 @@ impl Planner<'_> {
                     (Action::Update, Reason::Differs)
                 } else if let Some(anew) = lost(resource, draft) {
                     (Action::Update, Reason::Follows(anew))
-                } else if let Readiness::Pending(why) | Readiness::Failed(why) = &live.readiness {
+                } else if let Readiness::Pending(why) | Readiness::Failed(why) | Readiness::Deferred(why) =
+                    &live.readiness
+                {
                     (Action::None, Reason::NotReady(why.clone()))
                 } else {
                     (Action::None, Reason::Unchanged)
@@ -155,6 +160,9 @@ impl Planner<'_> {
                 if change.action == Action::Update {
                     let remarks = kind.remarks(&change.fields, &live.spec).into_iter();
                     draft.notes.extend(remarks.map(|message| Note { address: Some(address.clone()), message }));
+                }
+                if let Readiness::Unknown(why) = &live.readiness {
+                    draft.notes.push(Note { address: Some(address.clone()), message: why.clone() });
                 }
                 let mut attributes = live.attributes.clone();
                 match change.action {

@@ -100,7 +100,11 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn compare(&self, path: &str, desired: Option<&Value>, live: Option<&Value>, out: &mut Vec<FieldChange>) {
-        if desired == live || covers(self.ignored, path) || (desired.is_none() && covers(self.about.unmanaged, path)) {
+        if desired == live
+            || covers(self.ignored, path)
+            || covers(self.about.local, path)
+            || (desired.is_none() && covers(self.about.unmanaged, path))
+        {
             return;
         }
         match (desired, live) {

@@ -19,7 +19,8 @@ pub(super) fn steps(changes: &[Change], declared: &Needs, live: &Needs) -> Vec<S
     let mut make: BTreeMap<&Address, usize> = BTreeMap::new();
     let mut remove: BTreeMap<&Address, usize> = BTreeMap::new();
     for (index, change) in changes.iter().enumerate() {
-        let pending = |found: &crate::kinds::Found| !matches!(found.readiness, Readiness::Ready);
+        let pending =
+            |found: &crate::kinds::Found| !matches!(found.readiness, Readiness::Ready | Readiness::Unknown(_));
         let (deletes, makes) = match change.action {
             Action::Create => (false, Some(Work::Create)),
             Action::Update => (false, Some(Work::Update)),

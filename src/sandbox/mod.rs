@@ -11,8 +11,10 @@
 pub mod client;
 mod ec2;
 mod ecs;
+pub mod hosts;
 mod iam;
 mod logs;
+mod secrets;
 pub mod server;
 mod ssm;
 mod state;
@@ -187,9 +189,11 @@ fn table(service: Service) -> &'static [(&'static str, Operation)] {
         Service::Ecs => ecs::OPERATIONS,
         Service::Iam => iam::OPERATIONS,
         Service::Logs => logs::OPERATIONS,
+        Service::SecretsManager => secrets::OPERATIONS,
         Service::Ssm => ssm::OPERATIONS,
         Service::Sts => sts::OPERATIONS,
         Service::Tagging => tagging::OPERATIONS,
+        Service::Hosts => hosts::OPERATIONS,
     }
 }
 

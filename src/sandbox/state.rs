@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::world::World;
-use super::{ec2, ecs, iam, logs};
+use super::{ec2, ecs, iam, logs, secrets, ssm};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
@@ -26,6 +26,10 @@ pub(super) struct State {
     /// Files from before there were log groups have none.
     #[serde(default)]
     pub(super) logs: logs::Logs,
+    #[serde(default)]
+    pub(super) ssm: ssm::Ssm,
+    #[serde(default)]
+    pub(super) secrets: secrets::Secrets,
 }
 
 impl State {
@@ -39,6 +43,8 @@ impl State {
             iam: iam::Iam::default(),
             ecs: ecs::Ecs::default(),
             logs: logs::Logs::default(),
+            ssm: ssm::Ssm::default(),
+            secrets: secrets::Secrets::default(),
         }
     }
 

@@ -10,12 +10,16 @@ use super::world::World;
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[("GetCallerIdentity", get_caller_identity)];
 
 /// The sandbox has no users: every caller is the account's administrator, in a role session as people sign in.
-fn get_caller_identity(state: &mut State, _: &Call) -> Result<Value, AwsError> {
+pub(super) fn caller(state: &State) -> String {
     let World { account, .. } = &state.world;
+    format!("arn:{}:sts::{account}:assumed-role/Administrator/sandbox", state.partition())
+}
+
+fn get_caller_identity(state: &mut State, _: &Call) -> Result<Value, AwsError> {
     Ok(json!({
-        "Arn": format!("arn:{}:sts::{account}:assumed-role/Administrator/sandbox", state.partition()),
+        "Arn": caller(state),
         "UserId": "AROAFARPOSTSANDBOX001:sandbox",
-        "Account": account,
+        "Account": state.world.account,
     }))
 }
 

@@ -8,7 +8,7 @@ use super::Operation;
 use super::ecs::tags::{self, Tags};
 use super::state::State;
 use super::wire::{AwsError, Call, Service};
-use super::{ec2, iam, logs};
+use super::{ec2, iam, logs, secrets, ssm};
 
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("GetResources", get_resources),
@@ -43,6 +43,8 @@ fn tagged(state: &State, call: &Call) -> Vec<(String, Tags)> {
         found.extend(tags::tagged(state));
         found.extend(ec2::tagged(state));
         found.extend(logs::tagged(state));
+        found.extend(secrets::tagged(state, call.now));
+        found.extend(ssm::tagged(state));
     }
     if is_asked_for_iam(state, call) {
         found.extend(iam::tagged(state));
@@ -171,6 +173,8 @@ fn change_each(state: &mut State, call: &Call, set: &Tags, removed: &[&str]) -> 
                 .and_then(|()| tags::add(state, arn, set)),
             Some("ec2") if home => ec2::change_tags(state, arn, set, removed),
             Some("logs") if home => logs::change_tags(state, arn, set.into_iter().collect(), removed),
+            Some("ssm") if home => ssm::change_tags(state, arn, set, removed),
+            Some("secretsmanager") if home => secrets::change_tags(state, arn, set, removed, call.now),
             Some("iam") if is_asked_for_iam(state, call) => {
                 iam::change_tags(state, arn, set.into_iter().collect(), removed)
             }

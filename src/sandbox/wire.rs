@@ -19,9 +19,12 @@ pub(super) enum Service {
     Ecs,
     Iam,
     Logs,
+    SecretsManager,
     Ssm,
     Sts,
     Tagging,
+    /// Not AWS's: what happens to machines outside of it.
+    Hosts,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -32,15 +35,18 @@ enum Format {
 }
 
 impl Service {
-    pub(super) const ALL: [Self; 6] = [Self::Ec2, Self::Ecs, Self::Iam, Self::Ssm, Self::Sts, Self::Tagging];
+    /// Those of AWS.
+    pub(super) const ALL: [Self; 8] =
+        [Self::Ec2, Self::Ecs, Self::Iam, Self::Logs, Self::SecretsManager, Self::Ssm, Self::Sts, Self::Tagging];
 
-    /// By the name that requests are signed for.
+    /// By the name that requests are signed for; nobody can sign one about hosts.
     fn by_signing_name(name: &str) -> Option<Self> {
         Some(match name {
             "ec2" => Self::Ec2,
             "ecs" => Self::Ecs,
             "iam" => Self::Iam,
             "logs" => Self::Logs,
+            "secretsmanager" => Self::SecretsManager,
             "ssm" => Self::Ssm,
             "sts" => Self::Sts,
             "tagging" => Self::Tagging,
@@ -54,9 +60,11 @@ impl Service {
             Self::Ecs => "ecs",
             Self::Iam => "iam",
             Self::Logs => "logs",
+            Self::SecretsManager => "secretsmanager",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
             Self::Tagging => "tagging",
+            Self::Hosts => "hosts",
         }
     }
 
@@ -69,7 +77,7 @@ impl Service {
         match self {
             Self::Ec2 => Format::Ec2Query,
             Self::Iam | Self::Sts => Format::AwsQuery,
-            Self::Ecs | Self::Logs | Self::Ssm | Self::Tagging => Format::AwsJson,
+            Self::Ecs | Self::Logs | Self::SecretsManager | Self::Ssm | Self::Tagging | Self::Hosts => Format::AwsJson,
         }
     }
 
@@ -86,7 +94,7 @@ impl Service {
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-            Self::Ecs | Self::Logs | Self::Ssm | Self::Tagging => "",
+            Self::Ecs | Self::Logs | Self::SecretsManager | Self::Ssm | Self::Tagging | Self::Hosts => "",
         }
     }
 }

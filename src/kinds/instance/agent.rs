@@ -89,12 +89,12 @@ pub(super) async fn drain(aws: &Aws, cluster: &str, found: &ContainerInstance) -
 
 /// A task that still runs: its id and what started it.
 #[derive(Debug)]
-struct Running {
+pub(in crate::kinds) struct Running {
     id: String,
     group: String,
 }
 
-async fn tasks_on(aws: &Aws, cluster: &str, arn: &str) -> Result<Vec<Running>, Fault> {
+pub(in crate::kinds) async fn tasks_on(aws: &Aws, cluster: &str, arn: &str) -> Result<Vec<Running>, Fault> {
     let list = aws.ecs().list_tasks().cluster(cluster).container_instance(arn).into_paginator().items().send();
     let arns = list.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListTasks"))?;
     let mut tasks = Vec::new();
@@ -110,7 +110,7 @@ async fn tasks_on(aws: &Aws, cluster: &str, arn: &str) -> Result<Vec<Running>, F
 }
 
 /// Tasks of services move by themselves; others stay until they end.
-fn draining(tasks: &[Running]) -> String {
+pub(in crate::kinds) fn draining(tasks: &[Running]) -> String {
     let mut services: Vec<&str> = tasks.iter().filter_map(|task| task.group.strip_prefix("service:")).collect();
     services.sort_unstable();
     services.dedup();
@@ -126,7 +126,12 @@ fn draining(tasks: &[Running]) -> String {
     format!("draining: {}", parts.join("; "))
 }
 
-async fn set_status(aws: &Aws, cluster: &str, arn: &str, status: ContainerInstanceStatus) -> Result<(), Fault> {
+pub(in crate::kinds) async fn set_status(
+    aws: &Aws,
+    cluster: &str,
+    arn: &str,
+    status: ContainerInstanceStatus,
+) -> Result<(), Fault> {
     const OPERATION: &str = "ecs:UpdateContainerInstancesState";
     let call = aws.ecs().update_container_instances_state().cluster(cluster).container_instances(arn).status(status);
     let answer = call.send().await.map_err(fault(OPERATION))?;

@@ -14,7 +14,7 @@
 //! changes are not supported"), so both need a new instance. Stopping, for what can only be changed then, and deleting
 //! drain the container instance first and wait for its tasks.
 
-mod agent;
+pub(super) mod agent;
 mod calls;
 mod lint;
 mod lint_outpost;

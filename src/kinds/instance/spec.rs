@@ -102,7 +102,7 @@ impl From<&str> for AgentValue {
 
 impl AgentValue {
     /// Text is text, but for JSON, which is what it says.
-    pub(super) fn normalise(&mut self) {
+    pub(in crate::kinds) fn normalise(&mut self) {
         match &mut self.0 {
             Value::Bool(_) | Value::Number(_) => self.0 = Value::String(self.0.to_string()),
             Value::String(text) if text.starts_with(['{', '[']) => {

@@ -125,6 +125,7 @@ async fn a_group_that_is_made_anew_by_a_log_driver_does_not_hold_up_its_deletion
         place: &declared(&group("{}")).place(),
         wanted: &[],
         purpose: crate::kinds::Purpose::Settle(&live.id),
+        declared: &crate::observed::WantedByKind::new(),
         known: &survey,
         shared: &shared,
     };

@@ -55,6 +55,7 @@ impl Kind for Service {
             "ecs:DescribeServiceRevisions",
             "ecs:UpdateService",
             "ecs:DeleteService",
+            "ecs:ListContainerInstances",
             "ecs:ListTasks",
             "ecs:DescribeTasks",
             "ecs:TagResource",
@@ -101,8 +102,11 @@ impl Kind for Service {
         let instances = of_kind(others, "Instance").filter(|(_, other)| spec.runs_on_instances() && joins(other));
         let is_it =
             |address: &Address, other: &Value| cluster == other["clusterName"].as_str().unwrap_or(&address.name);
+        // A host outside AWS that is not there yet is no obstacle: the engine goes on without it.
+        let outside = spec.runs_outside();
+        let hosts = of_kind(others, "ExternalInstance").filter(|(_, other)| outside && other["cluster"] == *cluster);
         let clusters = of_kind(others, "Cluster").filter(|(address, other)| is_it(address, other));
-        clusters.chain(instances).map(|(address, _)| address.clone()).collect()
+        clusters.chain(instances).chain(hosts).map(|(address, _)| address.clone()).collect()
     }
 
     fn judge(fields: &mut [FieldChange], live: &ServiceSpec) {

@@ -18,6 +18,8 @@ use crate::kinds::{Found, Purpose, Readiness, Scope, Wanted};
 const REVISIONS_AT_ONCE: usize = 20;
 /// How many calls are under way together.
 const CONCURRENCY: usize = 4;
+/// The launch type of ECS Anywhere.
+const OUTSIDE: &str = "EXTERNAL";
 /// How many different reasons of stopped tasks are told.
 const REASONS: usize = 3;
 
@@ -73,6 +75,14 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Servi
             lower(service, declared.as_ref(), revision, settles)
         })
         .collect();
+    if let (Purpose::Settle(id), [one], [wanted]) = (scope.purpose, &mut found[..], scope.wanted)
+        && let (Readiness::Pending(why), Some((cluster, _))) = (&one.readiness, parts(id))
+        && wanted.spec["launchType"] == OUTSIDE
+        && !has_host(aws, cluster).await?
+    {
+        let why = format!("{why}; no host outside AWS is connected to the cluster {cluster}");
+        one.readiness = Readiness::Deferred(why);
+    }
     if let (Purpose::Settle(id), [Found { readiness: Readiness::Failed(why), .. }]) = (scope.purpose, &mut found[..])
         && let Some((cluster, name)) = parts(id)
     {
@@ -83,6 +93,22 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Servi
         }
     }
     Ok(found)
+}
+
+impl ServiceSpec {
+    /// Whether its tasks run on hosts outside AWS.
+    pub(super) fn runs_outside(&self) -> bool {
+        self.launch_type.as_ref().is_some_and(|launch_type| *launch_type == OUTSIDE)
+    }
+}
+
+/// Whether a cluster has a host outside AWS that tasks could be placed on.
+async fn has_host(aws: &Aws, cluster: &str) -> Result<bool, Fault> {
+    let filter = "attribute:ecs.capability.external exists and agentConnected == true";
+    let call = aws.ecs().list_container_instances().cluster(cluster).filter(filter);
+    let call = call.status(types::ContainerInstanceStatus::Active).max_results(1).send();
+    let answer = call.await.map_err(fault("ecs:ListContainerInstances"))?;
+    Ok(!answer.container_instance_arns().is_empty())
 }
 
 async fn describe(aws: &Aws, names: &Names) -> Result<Vec<types::Service>, Fault> {

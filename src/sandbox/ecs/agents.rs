@@ -110,6 +110,12 @@ fn connect(state: &mut State, cluster: &str, id: &str, runs: bool, up: bool, now
     false
 }
 
+/// What the vendor's installer brings to machines outside of AWS.
+pub(super) const AGENT_VERSION: &str = "1.102.0";
+
+/// Ports that agents keep for the host unless they are told otherwise.
+pub(super) const RESERVED_PORTS: &[u16] = &[22, 2375, 2376, 51678, 51679];
+
 /// The capabilities that an agent of the sandbox's images reports without values.
 const CAPABILITIES: &[&str] = &[
     "com.amazonaws.ecs.capability.ecr-auth",
@@ -145,11 +151,11 @@ const CAPABILITIES: &[&str] = &[
 const LOGGING: &[&str] =
     &["json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "awsfirelens", "none"];
 
-fn attributes(host: &Host, configuration: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
+/// What an agent can do, with the logging drivers that it is told of or those of the images.
+pub(super) fn capabilities(drivers: Option<&Value>) -> BTreeMap<String, Option<String>> {
     let mut attributes: BTreeMap<String, Option<String>> =
         CAPABILITIES.iter().map(|name| ((*name).to_owned(), None)).collect();
-    let drivers = json(configuration, "ECS_AVAILABLE_LOGGING_DRIVERS");
-    let drivers: Vec<String> = match super::shapes::items(Some(&drivers)) {
+    let drivers: Vec<String> = match super::shapes::items(drivers) {
         [] => LOGGING.iter().map(|name| (*name).to_owned()).collect(),
         named => named.iter().filter_map(Value::as_str).chain(["awsfirelens", "none"]).map(str::to_owned).collect(),
     };
@@ -159,6 +165,11 @@ fn attributes(host: &Host, configuration: &BTreeMap<String, String>) -> BTreeMap
     for minor in 17..=44 {
         attributes.insert(format!("com.amazonaws.ecs.capability.docker-remote-api.1.{minor}"), None);
     }
+    attributes
+}
+
+fn attributes(host: &Host, configuration: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
+    let mut attributes = capabilities(Some(&json(configuration, "ECS_AVAILABLE_LOGGING_DRIVERS")));
     let valued = [
         ("ecs.availability-zone", host.availability_zone.as_str()),
         ("ecs.ami-id", &host.image_id),
@@ -224,7 +235,7 @@ fn register(state: &mut State, host: &Host, now: Timestamp) -> bool {
         attributes: attributes(host, &configuration),
         cpu: i64::from(host.cpu),
         memory: i64::from(host.memory) - reserved,
-        reserved_tcp: ports("ECS_RESERVED_PORTS").unwrap_or_else(|| vec![22, 2375, 2376, 51678, 51679]),
+        reserved_tcp: ports("ECS_RESERVED_PORTS").unwrap_or_else(|| RESERVED_PORTS.to_vec()),
         reserved_udp: ports("ECS_RESERVED_PORTS_UDP").unwrap_or_default(),
         tags,
     };

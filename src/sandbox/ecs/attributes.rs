@@ -21,23 +21,9 @@ fn given(cluster: &Cluster, input: &Input) -> Result<Vec<Given>, AwsError> {
     if list.is_empty() || list.len() > 10 {
         return Err(errors::invalid("Attributes must have between 1 and 10 elements."));
     }
-    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_./\\".contains(letter);
     let mut found = Vec::new();
     for item in list {
-        let name = item["name"].as_str().unwrap_or("");
-        let value = item["value"].as_str();
-        if name.is_empty() || name.len() > 128 || !name.chars().all(allowed) {
-            return Err(errors::invalid(format!("Invalid attribute name: '{name}'")));
-        }
-        let value_allowed = |letter: char| allowed(letter) || "@: ".contains(letter);
-        if let Some(value) = value
-            && (value.len() > 128 || !value.chars().all(value_allowed) || value.trim() != value)
-        {
-            return Err(errors::invalid(format!("Invalid attribute value: '{value}'")));
-        }
-        if name.starts_with("ecs.") || name.starts_with("com.amazonaws.") {
-            return Err(errors::invalid(format!("The attribute {name} is reserved and can not be changed.")));
-        }
+        let (name, value) = check(item)?;
         let target = item["targetId"].as_str().unwrap_or("");
         let instance =
             cluster.find_instance(target).filter(|instance| instance.status != "INACTIVE").ok_or_else(|| {
@@ -46,6 +32,41 @@ fn given(cluster: &Cluster, input: &Input) -> Result<Vec<Given>, AwsError> {
         found.push(Given { instance: instance.id.clone(), name: name.to_owned(), value: value.map(str::to_owned) });
     }
     Ok(found)
+}
+
+/// Name and value of a custom attribute, within AWS's limits.
+fn check(item: &Value) -> Result<(&str, Option<&str>), AwsError> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_./\\".contains(letter);
+    let name = item["name"].as_str().unwrap_or("");
+    let value = item["value"].as_str();
+    if name.is_empty() || name.len() > 128 || !name.chars().all(allowed) {
+        return Err(errors::invalid(format!("Invalid attribute name: '{name}'")));
+    }
+    let value_allowed = |letter: char| allowed(letter) || "@: ".contains(letter);
+    if let Some(value) = value
+        && (value.len() > 128 || !value.chars().all(value_allowed) || value.trim() != value)
+    {
+        return Err(errors::invalid(format!("Invalid attribute value: '{value}'")));
+    }
+    if name.starts_with("ecs.") || name.starts_with("com.amazonaws.") {
+        return Err(errors::invalid(format!("The attribute {name} is reserved and can not be changed.")));
+    }
+    Ok((name, value))
+}
+
+/// Attributes that an agent brings from its configuration.
+pub(super) fn check_several(items: &[Value]) -> Result<(), AwsError> {
+    if items.len() > MOST {
+        return Err(too_many());
+    }
+    items.iter().try_for_each(|item| check(item).map(drop))
+}
+
+/// How many custom attributes an instance can have.
+const MOST: usize = 10;
+
+fn too_many() -> AwsError {
+    AwsError::invalid("AttributeLimitExceededException", "You can apply up to 10 custom attributes for each resource.")
 }
 
 fn show(arn: &str, name: &str, value: Option<&str>) -> Value {
@@ -71,11 +92,8 @@ pub(super) fn put(state: &mut State, call: &Call) -> Result<Value, AwsError> {
         names.extend(given.iter().filter(|other| other.instance == item.instance).map(|other| other.name.as_str()));
         names.sort_unstable();
         names.dedup();
-        if names.len() > 10 {
-            return Err(AwsError::invalid(
-                "AttributeLimitExceededException",
-                "You can apply up to 10 custom attributes for each resource.",
-            ));
+        if names.len() > MOST {
+            return Err(too_many());
         }
     }
     let mut shown = Vec::new();

@@ -13,6 +13,7 @@ mod definition_checks;
 mod definition_defaults;
 mod deployments;
 mod errors;
+pub(super) mod external;
 #[cfg(test)]
 pub(super) mod fixture;
 mod outcomes;
@@ -193,7 +194,10 @@ fn step(state: &mut State, now: Timestamp) -> bool {
         // Apart from the state, which gives ids and definitions, while it is looked at.
         let mut cluster = std::mem::take(kept);
         let mut moved = false;
-        for task in cluster.tasks.values_mut() {
+        // What an agent that is cut off does, ECS does not hear.
+        let clusters::Cluster { tasks, instances, .. } = &mut cluster;
+        let is_cut_off = |id: &String| instances.get(id).is_some_and(|instance| !instance.connected);
+        for task in tasks.values_mut().filter(|task| !task.instance.as_ref().is_some_and(is_cut_off)) {
             moved |= task.advance(now, |seconds| state.takes(seconds));
         }
         for service in rest::restless(&cluster) {

@@ -233,6 +233,19 @@ fn texts(value: &Value) -> Option<Vec<&str>> {
     }
 }
 
+/// Whether a trust policy lets a service assume its role. Conditions are taken as met.
+pub(super) fn trusts(text: &str, service: &str) -> bool {
+    let Ok(statements) = statements(text) else { return false };
+    statements.iter().any(|statement| {
+        let services = statement.get("Principal").and_then(|principal| texts(principal.get("Service")?));
+        statement.get("Effect").and_then(Value::as_str) == Some("Allow")
+            && services.is_some_and(|services| services.contains(&service))
+            && list(statement, "Action", "Action")
+                .iter()
+                .any(|action| ["sts:assumerole", "sts:*", "*"].contains(&action.to_lowercase().as_str()))
+    })
+}
+
 /// Whether the documents together allow an action: some statement allows it and none denies it.
 ///
 /// The resource is unknown here, so a statement counts as soon as its resources could be of the action's service.

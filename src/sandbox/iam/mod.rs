@@ -145,6 +145,13 @@ impl Iam {
         self.roles.get_mut(&name.to_lowercase()).ok_or_else(|| no_role(name))
     }
 
+    /// A role by its name, which may have its path in front: `service-role/NAME`.
+    fn role_by_path(&self, name: &str) -> Option<&Role> {
+        let (path, name) = name.rsplit_once('/').map_or((None, name), |(path, name)| (Some(path), name));
+        let role = self.roles.get(&name.to_lowercase())?;
+        path.is_none_or(|path| role.path.trim_matches('/') == path.trim_start_matches('/')).then_some(role)
+    }
+
     fn profile(&self, name: &str) -> Result<&Profile, AwsError> {
         self.profiles.get(&name.to_lowercase()).ok_or_else(|| no_profile(name))
     }
@@ -229,6 +236,24 @@ pub(super) fn profile_allows(state: &State, profile_arn: &str, action: &str) -> 
     let iam = &state.iam;
     let profile = iam.profiles.values().find(|profile| profile.arn == profile_arn);
     let Some(role) = profile.and_then(|profile| iam.roles.get(profile.role.as_deref()?)) else { return false };
+    allows(state, role, action)
+}
+
+/// The ARN of a role that a service may assume, by its name with or without its path, once the role is a few seconds
+/// (of AWS's time) old: others see a fresh role only after a while. Service-linked roles are for their service alone.
+pub(super) fn trusting_role(state: &State, name: &str, service: &str, now: Timestamp) -> Option<String> {
+    let role = state.iam.role_by_path(name).filter(|role| !role.path.starts_with("/aws-service-role/"))?;
+    let age = Duration::try_from(now.duration_since(role.created)).unwrap_or_default();
+    (age >= state.takes(5.0) && document::trusts(&role.trust, service)).then(|| role.arn.clone())
+}
+
+/// Whether a role, by its name with or without its path, may call `action`.
+pub(super) fn role_allows(state: &State, name: &str, action: &str) -> bool {
+    state.iam.role_by_path(name).is_some_and(|role| allows(state, role, action))
+}
+
+fn allows(state: &State, role: &Role, action: &str) -> bool {
+    let iam = &state.iam;
     let inline = role.inline.values().filter_map(|text| serde_json::from_str(text).ok());
     let attached = role.attached.iter().filter_map(|arn| iam.managed_document(arn));
     let granted = document::allows(&inline.chain(attached).collect::<Vec<_>>(), action);
