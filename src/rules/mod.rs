@@ -7,6 +7,7 @@
 mod agent;
 mod balancing;
 mod capacity;
+mod cluster_hosts;
 mod declared;
 mod dependencies;
 mod external;

@@ -18,7 +18,6 @@ pub(super) mod external;
 pub(super) mod fixture;
 mod outcomes;
 mod paging;
-mod pattern;
 mod placement;
 mod query;
 mod rest;
