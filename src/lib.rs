@@ -12,8 +12,8 @@
 //!
 //! [`watch`] goes through them again and again; [`kinds`] holds what is special about each resource; [`aws`] what all
 //! kinds share when they call AWS; [`cluster_query`] is the language of placement constraints; [`sandbox`] is an AWS to
-//! try it on; [`cli`] is the command. [`docs`] and [`schema`] make reference pages and JSON Schemas from the kinds.
-//! `docs/architecture.md` has the invariants.
+//! try it on; [`hosts`] writes what machines outside AWS need; [`cli`] is the command. [`docs`] and [`schema`] make
+//! reference pages and JSON Schemas from the kinds. `docs/architecture.md` has the invariants.
 
 pub mod address;
 pub mod apply;
@@ -25,6 +25,7 @@ pub mod diagnostic;
 mod digest;
 pub mod docs;
 mod git;
+pub mod hosts;
 pub mod kinds;
 pub mod manifest;
 pub mod observed;

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+mod anywhere;
 mod budget;
 mod commands;
 mod contract;
 mod fields;
+mod hosts;
 mod interrupt;
 mod moto;
 mod reference;

@@ -7,6 +7,7 @@ mod diff;
 mod explain;
 mod failure;
 mod graph;
+mod host;
 mod init;
 mod lint;
 pub mod output;
@@ -116,6 +117,7 @@ pub enum Command {
     Watch(watch::WatchArgs),
     Status(status::StatusArgs),
     Graph(graph::GraphArgs),
+    Host(host::HostArgs),
     Explain(explain::ExplainArgs),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
@@ -173,6 +175,7 @@ async fn dispatch(global: Global, command: Command) -> Result<ExitCode, Failure>
         Command::Watch(args) => watch::watch(&global, &args).await,
         Command::Status(args) => status::status(&global, &args).await,
         Command::Graph(args) => graph::graph(&global, &args),
+        Command::Host(args) => host::host(&global, &args),
         Command::Explain(args) => explain::explain(&global, &args),
         Command::Schema(args) => schema::schema(&args),
         Command::Sandbox(args) => sandbox::sandbox(&args).await,

@@ -9,6 +9,8 @@ use crate::address::Address;
 use crate::apply::{Event, Outcome};
 use crate::desired::compare::Difference;
 use crate::diagnostic::machine::JsonDiagnostic;
+use crate::hosts::cost::Cost;
+use crate::hosts::endpoints::Endpoints;
 use crate::kinds::{Place, Readiness};
 use crate::plan::{Change, Plan, Refusal};
 
@@ -66,6 +68,24 @@ pub(super) struct StatusObject<'a> {
     pub(super) says: Option<&'a str>,
 }
 
+/// `host endpoints`: what the hosts of a stack must reach.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HostEndpointsOutput<'a> {
+    pub(super) format_version: u32,
+    #[serde(flatten)]
+    pub(super) endpoints: &'a Endpoints,
+}
+
+/// `host cost`: what the declared hosts cost.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HostCostOutput<'a> {
+    pub(super) format_version: u32,
+    #[serde(flatten)]
+    pub(super) cost: &'a Cost,
+}
+
 /// Any command that failed before it had a result.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -98,6 +118,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("diff", schema::<DiffOutput<'_>>()),
         ("event", schema::<Event>()),
         ("failure", schema::<FailureOutput<'_>>()),
+        ("host-cost", schema::<HostCostOutput<'_>>()),
+        ("host-endpoints", schema::<HostEndpointsOutput<'_>>()),
         ("lint", schema::<LintOutput<'_>>()),
         ("plan", schema::<Plan>()),
         ("status", schema::<StatusOutput<'_>>()),

@@ -23,10 +23,15 @@ pub struct Stack {
     pub account: String,
     pub region: String,
     pub tags: BTreeMap<String, String>,
+<<<<<<< HEAD
     /// How bad the findings of these rules are in this stack.
     pub severities: BTreeMap<&'static str, Severity>,
     /// What is suppressed everywhere, as it is written, and where.
     pub(crate) ignore: Option<(String, Label)>,
+=======
+    /// USD for an external instance and hour, where it is not AWS's list price.
+    pub external_instance_hourly_price: Option<f64>,
+>>>>>>> host
 }
 
 /// What a manifest may say of a stack.
@@ -42,10 +47,16 @@ struct StackSpec {
     /// Tags for everything that takes tags.
     #[serde(default)]
     tags: Option<Tags>,
+<<<<<<< HEAD
     /// How bad the findings of rules are in this stack, by the rule's id: `SG-03: error`. `farpost lint --rules` lists
     /// the rules.
     #[serde(default)]
     severities: Option<BTreeMap<String, Severity>>,
+=======
+    /// USD that an external instance costs an hour, for `farpost host cost`. Absent: AWS's list price.
+    #[schemars(range(min = 0.0))]
+    external_instance_hourly_price: Option<f64>,
+>>>>>>> host
 }
 
 /// The JSON Schema of a stack's spec.
@@ -97,7 +108,12 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
     if is_wrong || !document.intact {
         return None;
     }
+<<<<<<< HEAD
     let StackSpec { account, region, tags, severities } = serde_json::from_value(document.spec.clone()).ok()?;
+=======
+    let StackSpec { account, region, tags, external_instance_hourly_price } =
+        serde_json::from_value(document.spec.clone()).ok()?;
+>>>>>>> host
     for occurrence in occurrences(&document.spec["tags"], "/spec/tags").0 {
         let message =
             format!("{}: the tags of a stack are on everything in it, so they refer to nothing", occurrence.reference);
@@ -106,6 +122,7 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
             .push(Diagnostic::error("reference-in-stack", message).at(label).help("tag the objects that it is about"));
     }
     let tags = tags.unwrap_or_default().0.into_iter().collect();
+<<<<<<< HEAD
     let ignore = document.annotations.get(IGNORE_ANNOTATION);
     let ignore = ignore.map(|text| (text.clone(), document.source.label(rules::IGNORE_POINTER)));
     let severities = known_rules(document, severities.unwrap_or_default(), findings);
@@ -138,4 +155,7 @@ fn known_rules(
         }
     }
     known
+=======
+    Some(Stack { name: document.name.clone(), account, region, tags, external_instance_hourly_price })
+>>>>>>> host
 }

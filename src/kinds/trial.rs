@@ -30,7 +30,8 @@ pub(super) struct Trial {
     /// Who is told each event while it happens.
     pub(super) tell: Option<mpsc::UnboundedSender<Event>>,
     meddling: Meddling,
-    sandbox: Arc<Sandbox>,
+    losing: Losing,
+    pub(super) sandbox: Arc<Sandbox>,
     folder: tempfile::TempDir,
 }
 
@@ -50,11 +51,15 @@ impl Answer {
 
 type Meddling = Arc<Mutex<Option<Arc<dyn Fn(&str) -> Option<Answer> + Send + Sync>>>>;
 
+/// Operations whose next answer is lost.
+type Losing = Arc<Mutex<Vec<String>>>;
+
 /// A sandbox that somebody may answer for.
 #[derive(Clone)]
 struct Meddled {
     sandbox: SandboxClient,
     meddling: Meddling,
+    losing: Losing,
 }
 
 impl std::fmt::Debug for Meddled {
@@ -75,7 +80,19 @@ impl HttpConnector for Meddled {
         let body = request.body().bytes().unwrap_or_default();
         let action = body.strip_prefix(b"Action=").and_then(|rest| rest.split(|byte| *byte == b'&').next());
         let action = action.and_then(|action| std::str::from_utf8(action).ok());
-        match action.and_then(|action| meddle?(action)) {
+        let target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
+        let action = action.or(target).map(str::to_owned);
+        let mut losing = self.losing.lock().unwrap();
+        if let Some(place) = losing.iter().position(|lost| Some(lost) == action.as_ref()) {
+            losing.remove(place);
+            let answer = self.sandbox.call(request);
+            return HttpConnectorFuture::new(async move {
+                answer.await?;
+                let status = 500.try_into().unwrap();
+                Ok(aws_smithy_runtime_api::http::Response::new(status, r#"{"__type":"InternalServerError"}"#.into()))
+            });
+        }
+        match action.and_then(|action| meddle?(&action)) {
             Some(answer) => {
                 let status = answer.status.try_into().unwrap();
                 let response = aws_smithy_runtime_api::http::Response::new(status, answer.body.into());
@@ -105,15 +122,22 @@ impl Trial {
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Arc::new(Sandbox::open(&folder.path().join("sandbox.json"), world).unwrap());
         let meddling = Meddling::default();
-        let client = Meddled { sandbox: SandboxClient::new(Arc::clone(&sandbox)), meddling: Arc::clone(&meddling) };
+        let losing = Losing::default();
+        let client = SandboxClient::new(Arc::clone(&sandbox));
+        let client = Meddled { sandbox: client, meddling: Arc::clone(&meddling), losing: Arc::clone(&losing) };
         let http = SharedHttpClient::new(client);
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };
         let patience = Patience { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
         let aws = Aws::connect(&access, Some(http), patience).await.unwrap();
-        Self { aws: Arc::new(aws), events: Vec::new(), tell: None, meddling, sandbox, folder }
+        Self { aws: Arc::new(aws), events: Vec::new(), tell: None, meddling, losing, sandbox, folder }
     }
 
-    /// From now on calls of the query protocol are first shown to `meddle`, by operation; where it says something,
+    /// The next call of an operation is carried out, and its answer is lost.
+    pub(super) fn lose(&self, operation: &str) {
+        self.losing.lock().unwrap().push(operation.to_owned());
+    }
+
+    /// From now on calls are first shown to `meddle`, by operation; where it says something,
     /// that is the answer, and the sandbox does not learn of the call.
     pub(super) fn meddle(&self, meddle: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) {
         *self.meddling.lock().unwrap() = Some(Arc::new(meddle));

@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 pub(super) struct Table {
     /// Manifests without a stack; the object under test is named `it`.
     pub(super) base: String,
+    /// Statements that set the scene, once everything of the base but its last object stands.
+    pub(super) scene: Option<String>,
     pub(super) cases: Vec<Case>,
     /// Fields without a case, each with the reason.
     #[serde(default)]

@@ -18,6 +18,7 @@ use crate::support::python::{SandboxServer, isolate, python, sandbox_server};
 pub(super) struct Trial {
     kind: &'static dyn AnyKind,
     base: Vec<Value>,
+    scene: Option<String>,
     engine: Engine,
     stranger: Stranger,
     // Last, so that it outlives who talks to it.
@@ -26,7 +27,18 @@ pub(super) struct Trial {
 
 impl Trial {
     pub(super) fn new(kind: &'static dyn AnyKind, table: &Table) -> Self {
-        Self::with_base(kind, &table.base)
+        let mut trial = Self::with_base(kind, &table.base);
+        trial.scene.clone_from(&table.scene);
+        trial.set_scene().unwrap();
+        trial
+    }
+
+    fn set_scene(&mut self) -> Result<(), String> {
+        let Some(scene) = self.scene.clone() else { return Ok(()) };
+        let others = &self.base[..self.base.len() - 1];
+        self.converge(others)?;
+        let settled = self.plan(others, false)?;
+        self.stranger.act(&scene, &self.names(&settled))
     }
 
     pub(super) fn with_base(kind: &'static dyn AnyKind, base: &str) -> Self {
@@ -35,6 +47,7 @@ impl Trial {
         Self {
             kind,
             base,
+            scene: None,
             engine: Engine::new(&server.sandbox),
             stranger: Stranger::start(&server.endpoint),
             _server: server,
@@ -47,6 +60,7 @@ impl Trial {
             self.engine = Engine::new(&server.sandbox);
             self.stranger = Stranger::start(&server.endpoint);
             self._server = server;
+            self.set_scene().map_err(Failure::at(Stage::Base))?;
         }
         let base = || Failure::at(Stage::Base);
         let mut documents = self.base.clone();

@@ -60,6 +60,9 @@ fn commands() -> String {
     for name in names.iter().filter(|name| *name != "help") {
         let sub = command.find_subcommand_mut(name).unwrap();
         section(&format!("farpost {name}"), sub.render_long_help().to_string());
+        for inner in sub.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
+            section(&format!("farpost {name} {}", inner.get_name()), inner.render_long_help().to_string());
+        }
     }
     page
 }

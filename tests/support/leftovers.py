@@ -3,6 +3,7 @@
 import sys
 
 import boto3
+import botocore.exceptions
 
 endpoint, stack = sys.argv[1:]
 
@@ -14,6 +15,16 @@ def client(service):
 def is_ours(tags):
     pairs = {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags or []}
     return pairs.get("farpost/stack") == stack
+
+
+def unless_unknown(call, member):
+    """What a call lists; nothing where the server does not know it (moto and activations)."""
+    try:
+        return call()[member]
+    except botocore.exceptions.ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 501) or "not implemented" in str(error):
+            return []
+        raise
 
 
 def left():
@@ -45,10 +56,27 @@ def left():
             arn = group["arn"].removesuffix(":*")
             if is_ours([{"key": key, "value": value} for key, value in logs.list_tags_for_resource(resourceArn=arn)["tags"].items()]):
                 yield arn
+    ssm, secrets = client("ssm"), client("secretsmanager")
+    for found in unless_unknown(ssm.describe_activations, "ActivationList"):
+        if is_ours(found.get("Tags")):
+            yield found["ActivationId"]
+    for found in unless_unknown(ssm.describe_instance_information, "InstanceInformationList"):
+        node = found["InstanceId"]
+        if is_ours(ssm.list_tags_for_resource(ResourceType="ManagedInstance", ResourceId=node)["TagList"]):
+            yield node
+    for found in unless_unknown(ssm.describe_parameters, "Parameters"):
+        name = found["Name"]
+        if is_ours(ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]):
+            yield name
+    for found in unless_unknown(secrets.list_secrets, "SecretList"):
+        if is_ours(found.get("Tags")):
+            yield found["ARN"]
     for cluster in ecs.list_clusters()["clusterArns"]:
         found = ecs.describe_clusters(clusters=[cluster], include=["TAGS"])["clusters"][0]
         if is_ours(found["tags"]) and found["status"] != "INACTIVE":
             yield cluster
+        for host in ecs.list_container_instances(cluster=cluster)["containerInstanceArns"]:
+            yield host
         for service in ecs.list_services(cluster=cluster)["serviceArns"]:
             yield service
         for task in ecs.list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"]:

@@ -126,6 +126,10 @@ const LONGEST_PLACE: usize = 240;
 
 impl ActivationSpec {
     pub(super) fn normalise(&mut self) {
+        // A reference may give the ARN; Systems Manager goes by the name.
+        if let Some((_, name)) = self.iam_role.rsplit_once('/').filter(|_| self.iam_role.starts_with("arn:")) {
+            self.iam_role = name.to_owned();
+        }
         self.registration_limit.get_or_insert(1);
         self.valid_for_days.get_or_insert(1);
         for text in [&mut self.default_instance_name, &mut self.description] {
