@@ -47,7 +47,6 @@ impl Kind for ExternalInstance {
             ("ipAddress", "Its address, as Systems Manager knows it"),
         ],
         replace: &["cluster"],
-        unmanaged: &["attributes"],
         local: &[
             "activation",
             "match",

@@ -43,10 +43,22 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Spec>
             Some(Sought { address: wanted.address.clone(), key: wanted.key.clone(), spec })
         })
         .collect();
-    if let Purpose::Settle(id) = scope.purpose {
-        return read_one(aws, &scope.place.stack, id, sought.first()).await;
+    let mut found = match scope.purpose {
+        Purpose::Settle(id) => read_one(aws, &scope.place.stack, id, sought.first()).await?,
+        Purpose::Survey | Purpose::Deep | Purpose::Find => read_all(aws, scope, &sought).await?,
+    };
+    // Where nobody declares attributes, any are right. Members of a map that are not declared any more are not.
+    for one in &mut found {
+        let Owner::Us(address) = one.owner(&scope.place.stack) else { continue };
+        if sought.iter().any(|sought| sought.address == address && sought.spec.attributes.is_none()) {
+            one.spec.attributes = None;
+        }
     }
-    let mut clusters = clusters_of(&sought);
+    Ok(found)
+}
+
+async fn read_all(aws: &Aws, scope: &Scope<'_>, sought: &[Sought]) -> Result<Vec<Found<Spec>>, Fault> {
+    let mut clusters = clusters_of(sought);
     if scope.purpose != Purpose::Find {
         // One that was moved is in another cluster than its manifest says.
         let tagged = scope.shared.tagged(aws, &scope.place.stack).await?;
@@ -54,8 +66,8 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Spec>
         clusters.extend(ours.filter_map(|one| Some(one.arn.rsplit('/').nth(1)?.to_owned())));
     }
     let look = Look::new(aws, &scope.place.stack, clusters).await?;
-    let mut found = look.ours(scope.purpose, &sought).await?;
-    found.extend(look.unclaimed(&sought, &found).await?);
+    let mut found = look.ours(scope.purpose, sought).await?;
+    found.extend(look.unclaimed(sought, &found).await?);
     Ok(found)
 }
 
@@ -118,8 +130,10 @@ impl<'a> Look<'a> {
                 continue;
             }
             let mut one = lower(host, self.claimed.get(node));
-            // What was changed a moment ago may not be in the index of tags yet.
-            if !self.claimed.contains_key(node) && !self.aws.is_propagating() {
+            // The index of tags may not know it yet; and a node that is gone from Systems Manager has nothing to tag.
+            if !self.claimed.contains_key(node)
+                && node_tags(self.aws, node).await?.is_some_and(|tags| !is_claimed(&tags, self.stack, &address))
+            {
                 one.spec.unclaimed = Some(format!("{node} does not carry the tags of the stack in Systems Manager"));
             }
             if purpose == Purpose::Deep
@@ -140,22 +154,7 @@ impl<'a> Look<'a> {
                 found.push(left_over(cluster, node, tags.clone()));
             }
         }
-        self.forgive_unknown_nodes(&mut found).await?;
         Ok(found)
-    }
-
-    /// A host whose node was taken out of Systems Manager has nothing there that could be tagged.
-    async fn forgive_unknown_nodes(&self, found: &mut [Found<Spec>]) -> Result<(), Fault> {
-        if found.iter().all(|one| one.spec.unclaimed.is_none()) {
-            return Ok(());
-        }
-        let known = nodes(self.aws, "ResourceType", "ManagedInstance").await?;
-        for one in found {
-            if !known.contains_key(one.attributes.get("id").map_or("", String::as_str)) {
-                one.spec.unclaimed = None;
-            }
-        }
-        Ok(())
     }
 
     /// Hosts that are meant by declarations of which there is nothing yet.
@@ -181,6 +180,11 @@ impl<'a> Look<'a> {
         }
         Ok(more)
     }
+}
+
+/// Whether the tags of a managed node say that it has been taken into the stack as this host.
+fn is_claimed(tags: &Tags, stack: &str, address: &Address) -> bool {
+    owner(tags, stack) == Owner::Us(address.clone()) && tags.get(EXTERNAL_TAG).is_some_and(|of| of == stack)
 }
 
 /// A host as it would be ours. One of another stack is left to that, and shows whose it is.
@@ -231,16 +235,12 @@ async fn read_one(aws: &Aws, stack: &str, id: &str, sought: Option<&Sought>) -> 
     };
     let mut found = lower(&host, info.as_ref());
     let Some(sought) = sought else { return Ok(vec![found]) };
-    let resource = sought.address.to_string();
-    let says = |tags: &Tags| {
-        tags.get(STACK_TAG).is_some_and(|of| of == stack) && tags.get(RESOURCE_TAG).is_some_and(|of| *of == resource)
-    };
-    if !says(&host.tags) {
+    if owner(&host.tags, stack) != Owner::Us(sought.address.clone()) {
         return Ok(vec![taken_in(stack, sought, found)]);
     }
     if let Some(tags) = tags {
         found.tags = alike(&host.tags, &tags);
-        if !says(&tags) || tags.get(EXTERNAL_TAG).is_none_or(|of| of != stack) {
+        if !is_claimed(&tags, stack, &sought.address) {
             found.spec.unclaimed = Some(format!("{node} does not carry the tags of the stack in Systems Manager"));
         }
     }
