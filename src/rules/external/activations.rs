@@ -290,3 +290,34 @@ fn code_place(activation: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::tests::findings;
+
+    fn ids(members: &str) -> Vec<String> {
+        let text = format!("kind: Activation\nmetadata: {{name: stores}}\nspec: {{iamRole: anywhere, {members}}}\n");
+        let ids = findings(&text).into_iter().map(|finding| finding.code.to_string());
+        ids.filter(|id| id.starts_with("EXT-")).collect()
+    }
+
+    #[test]
+    fn the_code_goes_where_it_can_be_kept() {
+        for (place, name) in [("parameter", "a/b"), ("parameter", "/a b"), ("secret", "a b"), ("file", "a\"b"), ("file", "")] {
+            assert_eq!(ids(&format!("code: {{{place}: '{name}'}}")), ["EXT-28"], "{name}");
+        }
+        for (place, name) in [("parameter", "code"), ("secret", "edge/code"), ("file", "/etc/own files/código.json")] {
+            assert!(ids(&format!("code: {{{place}: '{name}'}}")).is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_activation_has_more_left_than_rotation_wants() {
+        let code = "code: {parameter: code}";
+        assert_eq!(ids(&format!("{code}, rotateBefore: {{days: 5}}")), ["EXT-25"]);
+        assert!(ids(&format!("{code}, rotateBefore: {{days: 5}}, validForDays: 6")).is_empty());
+        assert_eq!(ids(&format!("{code}, rotateBefore: {{registrations: 2}}")), ["EXT-25"]);
+        assert!(ids(&format!("{code}, rotateBefore: {{registrations: 1}}")).is_empty());
+        assert_eq!(ids(&format!("{code}, description: {}", "x".repeat(257))), ["EXT-15"]);
+    }
+}

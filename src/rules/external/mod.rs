@@ -3,13 +3,14 @@
 mod activations;
 mod hosts;
 mod placing;
+mod systems;
 mod tasks;
 
 use super::Group;
 
 pub(super) static GROUP: Group = Group {
     title: "ECS Anywhere",
-    rules: &[tasks::RULES, placing::RULES, hosts::RULES, activations::RULES],
+    rules: &[tasks::RULES, placing::RULES, hosts::RULES, systems::RULES, activations::RULES],
     left_out: &[
         (
             "EXT-07",
@@ -17,8 +18,6 @@ pub(super) static GROUP: Group = Group {
              rights",
         ),
         ("EXT-08", "no mistake of the manifests: farpost never sends UpdateContainerAgent"),
-        ("EXT-10", "needs the table of operating systems, which is not there yet"),
-        ("EXT-11", "needs the table of operating systems, which is not there yet"),
         ("EXT-13", "needs the host: `farpost host check` looks there (phase 1)"),
         ("EXT-14", "needs the host: `farpost host check` tries every endpoint from there (phase 1)"),
         ("EXT-23", "a price is nothing to mend: `farpost host cost` tells it"),

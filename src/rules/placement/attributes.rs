@@ -120,3 +120,35 @@ fn reserved(declared: &Declared<'_>, hits: &mut Hits) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::tests::findings;
+
+    fn ids(attributes: &str) -> Vec<String> {
+        let text =
+            format!("kind: ExternalInstance\nmetadata: {{name: till-1}}\nspec: {{cluster: stores, attributes: {{{attributes}}}}}\n");
+        let ids = findings(&text).into_iter().map(|finding| finding.code.to_string());
+        ids.filter(|id| id.starts_with("PLC-")).collect()
+    }
+
+    #[test]
+    fn names_and_values_are_those_of_ecs() {
+        assert!(ids("site: oslo, 'rack/row': b 7, zone: '${Cluster.stores.name}'").is_empty());
+        assert_eq!(ids("ecs.os-type: x"), ["PLC-10"]);
+        for wrong in ["a b: x", "site: ''", "site: ' x'", "site: é", "site: a,b"] {
+            assert_eq!(ids(wrong), ["PLC-09"], "{wrong}");
+        }
+        let many: Vec<String> = (0..11).map(|index| format!("a{index}: x")).collect();
+        assert_eq!(ids(&many.join(", ")), ["PLC-09"]);
+    }
+
+    #[test]
+    fn attributes_in_json_are_read_too() {
+        let text = "kind: Instance\nmetadata: {name: rack}\nspec:\n  imageId: ami-0123456789abcdef0\n  instanceType: c5.large\n  \
+                    subnetId: subnet-0123456789abcdef0\n  iamInstanceProfile: host\n  ecsConfig:\n    ECS_CLUSTER: shop\n    \
+                    ECS_INSTANCE_ATTRIBUTES: '{\"ecs.rack\": \"a\", \"site\": \" b\"}'\n";
+        let ids: Vec<String> = findings(text).into_iter().map(|finding| finding.code.to_string()).collect();
+        assert!(ids.contains(&"PLC-09".to_owned()) && ids.contains(&"PLC-10".to_owned()), "{ids:?}");
+    }
+}
