@@ -245,7 +245,9 @@ mod tests {
 
     #[test]
     fn what_is_needed_leaves_out_what_has_an_alternative() {
-        let expression = Expression::parse("attribute:a == 1 and (attribute:b exists or attribute:c exists) and not attribute:d exists");
+        let expression = Expression::parse(
+            "attribute:a == 1 and (attribute:b exists or attribute:c exists) and not attribute:d exists",
+        );
         let expression = expression.unwrap();
         let names: Vec<_> = expression.required().iter().map(|one| one.subject.as_str()).collect();
         assert_eq!(names, ["attribute:a"]);

@@ -165,8 +165,7 @@ impl<'a> Parser<'a> {
             self.at += word.len();
             return Ok(self.at - word.len()..self.at);
         }
-        let mut mistake =
-            self.mistake(format!("a subject (attribute:NAME, {})", SUBJECTS.join(", ")));
+        let mut mistake = self.mistake(format!("a subject (attribute:NAME, {})", SUBJECTS.join(", ")));
         mistake.meant = match word.split_once(':') {
             Some((before, name)) if !name.is_empty() && closest(before, ["attribute"]).is_some() => {
                 Some(format!("attribute:{name}"))

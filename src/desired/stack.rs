@@ -23,15 +23,12 @@ pub struct Stack {
     pub account: String,
     pub region: String,
     pub tags: BTreeMap<String, String>,
-<<<<<<< HEAD
     /// How bad the findings of these rules are in this stack.
     pub severities: BTreeMap<&'static str, Severity>,
     /// What is suppressed everywhere, as it is written, and where.
     pub(crate) ignore: Option<(String, Label)>,
-=======
     /// USD for an external instance and hour, where it is not AWS's list price.
     pub external_instance_hourly_price: Option<f64>,
->>>>>>> host
 }
 
 /// What a manifest may say of a stack.
@@ -47,16 +44,13 @@ struct StackSpec {
     /// Tags for everything that takes tags.
     #[serde(default)]
     tags: Option<Tags>,
-<<<<<<< HEAD
     /// How bad the findings of rules are in this stack, by the rule's id: `SG-03: error`. `farpost lint --rules` lists
     /// the rules.
     #[serde(default)]
     severities: Option<BTreeMap<String, Severity>>,
-=======
     /// USD that an external instance costs an hour, for `farpost host cost`. Absent: AWS's list price.
     #[schemars(range(min = 0.0))]
     external_instance_hourly_price: Option<f64>,
->>>>>>> host
 }
 
 /// The JSON Schema of a stack's spec.
@@ -108,12 +102,8 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
     if is_wrong || !document.intact {
         return None;
     }
-<<<<<<< HEAD
-    let StackSpec { account, region, tags, severities } = serde_json::from_value(document.spec.clone()).ok()?;
-=======
-    let StackSpec { account, region, tags, external_instance_hourly_price } =
+    let StackSpec { account, region, tags, severities, external_instance_hourly_price } =
         serde_json::from_value(document.spec.clone()).ok()?;
->>>>>>> host
     for occurrence in occurrences(&document.spec["tags"], "/spec/tags").0 {
         let message =
             format!("{}: the tags of a stack are on everything in it, so they refer to nothing", occurrence.reference);
@@ -122,11 +112,18 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
             .push(Diagnostic::error("reference-in-stack", message).at(label).help("tag the objects that it is about"));
     }
     let tags = tags.unwrap_or_default().0.into_iter().collect();
-<<<<<<< HEAD
     let ignore = document.annotations.get(IGNORE_ANNOTATION);
     let ignore = ignore.map(|text| (text.clone(), document.source.label(rules::IGNORE_POINTER)));
     let severities = known_rules(document, severities.unwrap_or_default(), findings);
-    Some(Stack { name: document.name.clone(), account, region, tags, severities, ignore })
+    Some(Stack {
+        name: document.name.clone(),
+        account,
+        region,
+        tags,
+        severities,
+        ignore,
+        external_instance_hourly_price,
+    })
 }
 
 /// The severities by the ids of rules that there are.
@@ -155,7 +152,4 @@ fn known_rules(
         }
     }
     known
-=======
-    Some(Stack { name: document.name.clone(), account, region, tags, external_instance_hourly_price })
->>>>>>> host
 }

@@ -168,7 +168,8 @@ impl<'a> Hosts<'a> {
             _ => return None,
         };
         let declaration = self.cluster(cluster)?;
-        let has_groups = declaration.get("capacityProviders").items().any(|item| !item.is_any(&["FARGATE", "FARGATE_SPOT"]));
+        let has_groups =
+            declaration.get("capacityProviders").items().any(|item| !item.is_any(&["FARGATE", "FARGATE_SPOT"]));
         if has_groups || self.has_strays || (is_external && self.has_room_for_others) {
             return None;
         }
@@ -219,7 +220,9 @@ impl<'a> Hosts<'a> {
     pub(super) fn zones(&self, cluster: &str) -> Vec<&'a str> {
         let subnets = self.of_cluster(cluster).iter().filter_map(|host| host.subnet);
         let mut zones: Vec<&str> = subnets
-            .filter_map(|subnet| subnet.get("availabilityZone").text().or_else(|| subnet.get("availabilityZoneId").text()))
+            .filter_map(|subnet| {
+                subnet.get("availabilityZone").text().or_else(|| subnet.get("availabilityZoneId").text())
+            })
             .collect();
         zones.sort_unstable();
         zones.dedup();

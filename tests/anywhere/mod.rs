@@ -83,7 +83,8 @@ impl Served {
 
     fn hosts(&self) -> Vec<Value> {
         let list = self.aws(&["ecs", "list-container-instances", "--cluster", "anywhere"]);
-        let arns: Vec<&str> = list["containerInstanceArns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let arns: Vec<&str> =
+            list["containerInstanceArns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
         if arns.is_empty() {
             return Vec::new();
         }
@@ -109,7 +110,11 @@ fn the_quick_start_from_nothing_to_nothing() {
     let served = Served::start();
     // Everything but what a host has to do itself.
     let first = served.farpost(&["apply", "manifests", "--yes"]).ends_with(4);
-    first.prints(&["farpost host bootstrap ExternalInstance/till-1", "farpost host bootstrap ExternalInstance/till-2", "Service/nginx"]);
+    first.prints(&[
+        "farpost host bootstrap ExternalInstance/till-1",
+        "farpost host bootstrap ExternalInstance/till-2",
+        "Service/nginx",
+    ]);
     assert_eq!(served.service()["status"], "ACTIVE");
 
     // The first host is enough for the service, and the second still no error.

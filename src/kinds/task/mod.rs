@@ -24,9 +24,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::TaskSpec;
-use super::{
-    About, Attributes, Changed, EVERY_OTHER, Found, Kind, Place, Progress, Scope, Target, of_kind,
-};
+use super::{About, Attributes, Changed, EVERY_OTHER, Found, Kind, Place, Progress, Scope, Target, of_kind};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 

@@ -303,7 +303,9 @@ mod tests {
 
     #[test]
     fn the_code_goes_where_it_can_be_kept() {
-        for (place, name) in [("parameter", "a/b"), ("parameter", "/a b"), ("secret", "a b"), ("file", "a\"b"), ("file", "")] {
+        for (place, name) in
+            [("parameter", "a/b"), ("parameter", "/a b"), ("secret", "a b"), ("file", "a\"b"), ("file", "")]
+        {
             assert_eq!(ids(&format!("code: {{{place}: '{name}'}}")), ["EXT-28"], "{name}");
         }
         for (place, name) in [("parameter", "code"), ("secret", "edge/code"), ("file", "/etc/own files/código.json")] {

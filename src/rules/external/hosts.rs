@@ -115,7 +115,8 @@ fn written_twice(host: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
     for (setting, field) in WRITTEN {
         let node = host.get("ecsConfig").get(setting);
         if node.is_given() {
-            hits.add(node, format!("{setting} is written from `{field}`")).help(format!("take it out, and write `{field}`"));
+            hits.add(node, format!("{setting} is written from `{field}`"))
+                .help(format!("take it out, and write `{field}`"));
         }
     }
 }

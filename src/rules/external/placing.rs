@@ -227,7 +227,8 @@ fn no_launch_type(declared: &Declared<'_>, hits: &mut Hits) {
         if outside.is_empty() || inside.is_empty() {
             continue;
         }
-        let count = |hosts: Vec<&crate::rules::cluster_hosts::Host<'_>>| hosts.iter().map(|host| host.count).sum::<i64>();
+        let count =
+            |hosts: Vec<&crate::rules::cluster_hosts::Host<'_>>| hosts.iter().map(|host| host.count).sum::<i64>();
         let first = outside.first().map(|host| host.node);
         let message = format!(
             "without a launch type it runs on the {} EC2 instances of the cluster, and never on the {} external ones",
@@ -245,7 +246,8 @@ fn gpus(declared: &Declared<'_>, hits: &mut Hits) {
     let hosts = Hosts::of(declared);
     for runner in all_runners(declared).filter(|runner| launch_type(*runner, declared) == Some("EXTERNAL")) {
         let Some(definition) = definition(runner, declared) else { continue };
-        let mut requirements = containers(definition).flat_map(|container| container.get("resourceRequirements").items());
+        let mut requirements =
+            containers(definition).flat_map(|container| container.get("resourceRequirements").items());
         let Some(gpu) = requirements.find(|requirement| requirement.get("type").is("GPU")) else { continue };
         let Some(cluster) = cluster_name(runner.get("cluster"), declared) else { continue };
         let outside = || hosts.of_cluster(&cluster).iter().filter(|host| host.is_external);
@@ -253,7 +255,8 @@ fn gpus(declared: &Declared<'_>, hits: &mut Hits) {
             continue;
         };
         let count = outside().count();
-        let message = format!("its tasks want GPUs, and none of the {count} external instances declared has `gpu: true`");
+        let message =
+            format!("its tasks want GPUs, and none of the {count} external instances declared has `gpu: true`");
         // Where others can register, one of them may have GPUs.
         let severity = if hosts.all_of(&cluster, "EXTERNAL").is_some() { Error } else { Warning };
         hits.add_as(severity, runner, message)

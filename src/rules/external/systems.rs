@@ -60,10 +60,7 @@ fn supported(host: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
         let near = closest(id, table.systems.iter().map(|system| system.id.as_str()));
         let message = format!("`{id}` is not among the operating systems that AWS lists ({})", table.date);
         hits.add_as(Warning, node, message);
-        hits.help(near.map_or_else(
-            || format!("see {}", table.source),
-            |near| format!("did you mean `{near}`?"),
-        ));
+        hits.help(near.map_or_else(|| format!("see {}", table.source), |near| format!("did you mean `{near}`?")));
         return;
     };
     match system.status {

@@ -132,8 +132,8 @@ spec:
     Rule {
         id: "EXT-05",
         severity: Error,
-        title: "a file system of AWS on external instances",
-        why: "Volumes from EFS and S3 Files are mounted inside a VPC, and AWS does not support them for launch type EXTERNAL.",
+        title: "volumes of AWS on external instances",
+        why: "Volumes from EFS, S3 Files and EBS are mounted inside AWS, which does not support them for launch type EXTERNAL.",
         source: "Amazon ECS Developer Guide, Amazon ECS clusters for external instances",
         check: Check::Each("TaskDefinition", file_systems),
         bad: "
@@ -317,7 +317,8 @@ fn discovery(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
 fn own_interface(definition: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     let mode = definition.get("networkMode");
     // With a proxy, EXT-06 says it.
-    if mode.is("awsvpc") && !definition.get("proxyConfiguration").is_given() && is_for(definition, "EXTERNAL", declared) {
+    if mode.is("awsvpc") && !definition.get("proxyConfiguration").is_given() && is_for(definition, "EXTERNAL", declared)
+    {
         hits.add(mode, "external instances do not have network mode awsvpc").help("write bridge, host or none");
     }
 }
@@ -348,9 +349,13 @@ fn providers(declared: &Declared<'_>, hits: &mut Hits) {
 
 fn file_systems(definition: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     for volume in definition.get("volumes").items() {
-        for (member, what) in [("efsVolumeConfiguration", "EFS"), ("s3filesVolumeConfiguration", "S3 Files")] {
+        for (member, what) in [
+            ("efsVolumeConfiguration", "EFS"),
+            ("s3filesVolumeConfiguration", "S3 Files"),
+            ("configuredAtLaunch", "EBS"),
+        ] {
             let node = volume.get(member);
-            if node.is_given() && is_for(definition, "EXTERNAL", declared) {
+            if node.is_given() && node.flag() != Some(false) && is_for(definition, "EXTERNAL", declared) {
                 hits.add(node, format!("external instances do not mount volumes from {what}"))
                     .help("keep the data on the host, or in a volume that Docker has a driver for");
             }
@@ -373,9 +378,12 @@ fn published(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     let mappings = containers(definition).flat_map(|container| container.get("portMappings").items());
     for mapping in mappings {
         let Some(port) = mapping.get("containerPort").number() else { continue };
-        let fixed = if mode == "host" { Some(port) } else { mapping.get("hostPort").number().filter(|port| *port != 0) };
+        let fixed =
+            if mode == "host" { Some(port) } else { mapping.get("hostPort").number().filter(|port| *port != 0) };
         let message = match fixed {
-            None => format!("port {port} of the container gets another port of the host with each start, and nothing tells which"),
+            None => format!(
+                "port {port} of the container gets another port of the host with each start, and nothing tells which"
+            ),
             Some(port) if count > 1 && !is_daemon(service) => {
                 format!("port {port} opens on {count} hosts, and nothing spreads requests over them")
             }
@@ -393,9 +401,11 @@ fn published(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
 fn rebalancing(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     let member = service.get("availabilityZoneRebalancing");
     if member.is("ENABLED") && is_external(service, declared) {
-        hits.add(member, "external instances are in no Availability Zone")
-            .help("write DISABLED, or take it out")
-            .fix(service, "availabilityZoneRebalancing", "DISABLED");
+        hits.add(member, "external instances are in no Availability Zone").help("write DISABLED, or take it out").fix(
+            service,
+            "availabilityZoneRebalancing",
+            "DISABLED",
+        );
     }
 }
 

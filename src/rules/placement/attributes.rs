@@ -126,8 +126,9 @@ mod tests {
     use crate::rules::tests::findings;
 
     fn ids(attributes: &str) -> Vec<String> {
-        let text =
-            format!("kind: ExternalInstance\nmetadata: {{name: till-1}}\nspec: {{cluster: stores, attributes: {{{attributes}}}}}\n");
+        let text = format!(
+            "kind: ExternalInstance\nmetadata: {{name: till-1}}\nspec: {{cluster: stores, attributes: {{{attributes}}}}}\n"
+        );
         let ids = findings(&text).into_iter().map(|finding| finding.code.to_string());
         ids.filter(|id| id.starts_with("PLC-")).collect()
     }

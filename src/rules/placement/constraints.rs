@@ -208,7 +208,9 @@ fn too_many(declared: &Declared<'_>, hits: &mut Hits) {
         }
         let sum = own + others;
         match definition.filter(|_| others > 0) {
-            None => hits.add(runner.get("placementConstraints"), format!("{sum} constraints; AWS takes {MOST_CONSTRAINTS}")),
+            None => {
+                hits.add(runner.get("placementConstraints"), format!("{sum} constraints; AWS takes {MOST_CONSTRAINTS}"))
+            }
             Some(definition) => {
                 let message = format!(
                     "{own} constraints and {others} of {} are {sum}; AWS takes {MOST_CONSTRAINTS}",
@@ -295,14 +297,12 @@ fn matches_nothing(comparison: &Comparison, hosts: &[&Host<'_>]) -> Option<Strin
         .collect();
     values.sort_unstable();
     values.dedup();
-    let count = match hosts {
-        [_] => "the declared host has".to_owned(),
-        hosts => format!("none of the {} declarations of hosts has", hosts.len()),
-    };
-    Some(match values.is_empty() {
-        true if hosts.len() == 1 => format!("the declared host has no attribute `{name}`"),
-        true => format!("{count} an attribute `{name}`"),
-        false => format!("the attribute `{name}` is {} on the declared hosts", list(values.iter().map(String::as_str))),
+    Some(match (values.is_empty(), hosts.len()) {
+        (true, 1) => format!("the declared host has no attribute `{name}`"),
+        (true, count) => format!("none of the {count} declarations of hosts has an attribute `{name}`"),
+        (false, _) => {
+            format!("the attribute `{name}` is {} on the declared hosts", list(values.iter().map(String::as_str)))
+        }
     })
 }
 

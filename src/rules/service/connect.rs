@@ -127,7 +127,8 @@ fn connect(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
         }
         for name in aliases.items().map(|alias| alias.get("dnsName")) {
             let Some(text) = name.text() else { continue };
-            let is_fit = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-.".contains(letter);
+            let is_fit =
+                |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-.".contains(letter);
             let is_name =
                 (1..=LONGEST_ALIAS).contains(&text.len()) && text.chars().all(is_fit) && !text.starts_with('-');
             if !is_name {
@@ -137,7 +138,9 @@ fn connect(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
         }
     }
     let cluster = declared.target(service.get("cluster")).map(|cluster| cluster.get("serviceConnectDefaults"));
-    if let Some(defaults) = cluster.filter(|defaults| !defaults.is_given() && !configuration.get("namespace").is_given()) {
+    if let Some(defaults) =
+        cluster.filter(|defaults| !defaults.is_given() && !configuration.get("namespace").is_given())
+    {
         hits.add(configuration, "neither the service nor its cluster has a namespace for Service Connect")
             .beside(defaults.whole(), "the cluster has no serviceConnectDefaults")
             .help("add namespace here, or serviceConnectDefaults to the cluster");

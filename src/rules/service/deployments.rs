@@ -289,7 +289,9 @@ mod tests {
     #[test]
     fn strategies_have_their_own_settings() {
         let deployed = |configuration: &str| {
-            ids(&format!("taskDefinition: 'till:7', launchType: EC2, {BALANCER}, deploymentConfiguration: {{{configuration}}}"))
+            ids(&format!(
+                "taskDefinition: 'till:7', launchType: EC2, {BALANCER}, deploymentConfiguration: {{{configuration}}}"
+            ))
         };
         assert_eq!(deployed("linearConfiguration: {}, canaryConfiguration: {}"), ["SVC-28"; 2]);
         assert_eq!(deployed("strategy: BLUE_GREEN"), ["SVC-13"]);
@@ -302,13 +304,17 @@ mod tests {
 
     #[test]
     fn controllers_leave_members_to_others() {
-        let by = |controller: &str, members: &str| ids(&format!("deploymentController: {{type: {controller}}}, {members}"));
+        let by =
+            |controller: &str, members: &str| ids(&format!("deploymentController: {{type: {controller}}}, {members}"));
         assert!(by("EXTERNAL", "desiredCount: 1").is_empty());
         assert_eq!(by("EXTERNAL", "taskDefinition: till, launchType: EC2"), ["SVC-15"; 2]);
         assert_eq!(by("CODE_DEPLOY", "taskDefinition: till"), ["SVC-15"]);
         assert!(by("CODE_DEPLOY", &format!("taskDefinition: till, {BALANCER}")).is_empty());
         let percent = "taskDefinition: till, launchType: EC2, deploymentConfiguration: {maximumPercent: 150}";
-        assert_eq!(by("CODE_DEPLOY", &format!("{percent}, {BALANCER}, schedulingStrategy: DAEMON")), ["SVC-03", "SVC-04", "SVC-14"]);
+        assert_eq!(
+            by("CODE_DEPLOY", &format!("{percent}, {BALANCER}, schedulingStrategy: DAEMON")),
+            ["SVC-03", "SVC-04", "SVC-14"]
+        );
         // Where nothing is said, the default of a cluster that is not declared may be Fargate.
         let percent = "taskDefinition: till, deploymentConfiguration: {maximumPercent: 150}";
         assert!(by("CODE_DEPLOY", &format!("{percent}, {BALANCER}")).is_empty());

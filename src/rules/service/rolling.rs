@@ -6,9 +6,7 @@
 
 use crate::diagnostic::Severity::Error;
 use crate::rules::cluster_hosts::{Host, Hosts, cluster_name};
-use crate::rules::workload::{
-    FixedPort, constraints_of, controller, definition, fixed_ports, is_daemon, launch_type,
-};
+use crate::rules::workload::{FixedPort, constraints_of, controller, definition, fixed_ports, is_daemon, launch_type};
 use crate::rules::{Check, Declared, Hits, Node, Rule};
 
 pub(super) static RULES: &[Rule] = &[
@@ -390,7 +388,8 @@ struct Spread<'a> {
     eligible: i64,
     ports: Vec<FixedPort<'a>>,
     hosts: Vec<&'a Host<'a>>,
-    noun: &'static str,
+    /// What one of the hosts is called.
+    one: &'static str,
 }
 
 /// Looks at each service whose every host is known, when a host takes one of its tasks.
@@ -408,8 +407,8 @@ fn each_spread(declared: &Declared<'_>, mut look: impl FnMut(&Spread<'_>)) {
         let Some(cluster) = cluster_name(service.get("cluster"), declared) else { continue };
         let Some(eligible) = hosts.eligible(service, definition, launch_type, declared) else { continue };
         let all = hosts.all_of(&cluster, launch_type).unwrap_or_default();
-        let noun = if launch_type == "EXTERNAL" { "external instances" } else { "instances" };
-        look(&Spread { service, rollout: Rollout::of(service), count, eligible, ports, hosts: all, noun });
+        let one = if launch_type == "EXTERNAL" { "external instance" } else { "instance" };
+        look(&Spread { service, rollout: Rollout::of(service), count, eligible, ports, hosts: all, one });
     }
 }
 
@@ -434,6 +433,10 @@ impl Spread<'_> {
         }
     }
 
+    fn hosts_in_words(&self) -> String {
+        format!("{} {}{}", self.eligible, self.one, if self.eligible == 1 { "" } else { "s" })
+    }
+
     fn name_hosts(&self, hits: &mut Hits) {
         for host in self.hosts.iter().take(3) {
             let noun = if host.count == 1 { "host" } else { "hosts" };
@@ -443,7 +446,9 @@ impl Spread<'_> {
 
     fn stop_first(&self) -> String {
         let percent = (self.count - 1) * 100 / self.count;
-        format!("write deploymentConfiguration: {{minimumHealthyPercent: {percent}, maximumPercent: 100}}, which stops one first")
+        format!(
+            "write deploymentConfiguration: {{minimumHealthyPercent: {percent}, maximumPercent: 100}}, which stops one first"
+        )
     }
 }
 
@@ -451,12 +456,15 @@ fn stuck_by_ports(declared: &Declared<'_>, hits: &mut Hits) {
     each_spread(declared, |spread| {
         let (count, eligible) = (spread.count, spread.eligible);
         let Some(port) = spread.ports.first().filter(|_| spread.is_stuck()) else { return };
-        let message = format!(
-            "{count} of {eligible} {} have {} taken; at least {} must stay and none more fits",
-            spread.noun,
-            spread.ports(),
-            tasks(count),
-        );
+        let message = match eligible {
+            1 => format!("the only {} has {} taken; its task must stay and none more fits", spread.one, spread.ports()),
+            _ => format!(
+                "{count} of {eligible} {}s have {} taken; at least {} must stay and none more fits",
+                spread.one,
+                spread.ports(),
+                tasks(count),
+            ),
+        };
         let place = spread.service.get("deploymentConfiguration");
         let place = if place.is_given() { place } else { spread.service.get("desiredCount") };
         hits.add(place, message).beside(port.node, "a port of the host");
@@ -470,11 +478,11 @@ fn too_many_for_ports(declared: &Declared<'_>, hits: &mut Hits) {
         let (count, eligible) = (spread.count, spread.eligible);
         let Some(port) = spread.ports.first().filter(|_| count > eligible) else { return };
         let message = format!(
-            "{} want {} each, and {eligible} {} can have it: {} are never placed",
+            "{} want {} each, and {} can have it: {} never placed",
             tasks(count),
             spread.ports(),
-            spread.noun,
-            count - eligible,
+            spread.hosts_in_words(),
+            are(count - eligible),
         );
         hits.add(spread.service.get("desiredCount"), message).beside(port.node, "a port of the host");
         spread.name_hosts(hits);
@@ -492,20 +500,25 @@ fn too_few_for_distinct(declared: &Declared<'_>, hits: &mut Hits) {
         let place = spread.service.get("placementConstraints");
         if count > eligible {
             let message = format!(
-                "distinctInstance wants a host for each of {}, and {eligible} {} are declared: {} are never placed",
+                "distinctInstance wants a host for each of {}, and there is room on {}: {} never placed",
                 tasks(count),
-                spread.noun,
-                count - eligible,
+                spread.hosts_in_words(),
+                are(count - eligible),
             );
             hits.add(place, message);
             spread.name_hosts(hits);
             hits.help("want fewer tasks, or declare more hosts");
         } else if spread.is_stuck() {
-            let message = format!(
-                "{count} of {eligible} {} have a task; with distinctInstance at least {} must stay and none more fits",
-                spread.noun,
-                tasks(count),
-            );
+            let message = match eligible {
+                1 => {
+                    format!("the only {} has a task; with distinctInstance it must stay and none more fits", spread.one)
+                }
+                _ => format!(
+                    "{count} of {eligible} {}s have a task; with distinctInstance at least {} must stay and none more fits",
+                    spread.one,
+                    tasks(count),
+                ),
+            };
             hits.add(place, message);
             spread.name_hosts(hits);
             hits.help(format!("{}, or declare another host", spread.stop_first()));
@@ -515,6 +528,10 @@ fn too_few_for_distinct(declared: &Declared<'_>, hits: &mut Hits) {
 
 fn tasks(count: i64) -> String {
     if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
+
+fn are(count: i64) -> String {
+    if count == 1 { "1 is".to_owned() } else { format!("{count} are") }
 }
 
 #[cfg(test)]
@@ -573,7 +590,7 @@ mod tests {
         assert!(shop("{}", "userData: echo ECS_CLUSTER=shop > /etc/ecs/ecs.config", "desiredCount: 3").is_empty());
         assert!(shop("{}", &format!("running: false\n  {joins}"), "desiredCount: 3").is_empty());
         // Somebody else counts the tasks.
-        assert!(shop("{}", joins, "minimumTasks: 3").is_empty());
+        assert!(shop("{}", joins, "desiredCount: 3\nlifecycle: {ignoreChanges: [desiredCount]}").is_empty());
     }
 
     #[test]

@@ -4,9 +4,7 @@ use crate::diagnostic::Severity::{Error, Note, Warning};
 use crate::manifest::references::whole;
 use crate::manifest::suggest::closest;
 use crate::rules::cluster_hosts::{Hosts, cluster_name};
-use crate::rules::workload::{
-    all_runners, constraints_of, containers, controller, definition, is_daemon, launch_type,
-};
+use crate::rules::workload::{all_runners, constraints_of, containers, controller, definition, is_daemon, launch_type};
 use crate::rules::{Check, Declared, Hits, Node, Rule};
 
 pub(super) static RULES: &[Rule] = &[
@@ -415,15 +413,19 @@ fn daemon(service: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
     let most = service.at("deploymentConfiguration.maximumPercent");
     if let Some(percent) = most.number().filter(|percent| *percent > 100) {
         let message = format!("maximumPercent {percent} would be more than one task on an instance; DAEMON takes 100");
-        hits.add(most, message).help("take maximumPercent out: a DAEMON service stops a task before it starts the next");
+        hits.add(most, message)
+            .help("take maximumPercent out: a DAEMON service stops a task before it starts the next");
     }
 }
 
 fn daemon_controller(service: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
     let controller = controller(service);
     if is_daemon(service) && ["CODE_DEPLOY", "EXTERNAL"].contains(&controller) {
-        hits.add(service.get("schedulingStrategy"), format!("controller {controller} takes scheduling strategy REPLICA only"))
-            .beside(service.at("deploymentController.type"), "the controller");
+        hits.add(
+            service.get("schedulingStrategy"),
+            format!("controller {controller} takes scheduling strategy REPLICA only"),
+        )
+        .beside(service.at("deploymentController.type"), "the controller");
     }
 }
 
@@ -447,9 +449,8 @@ fn no_rebalancing<'a>(service: Node<'a>) -> Option<(Node<'a>, &'static str)> {
         return Some((constraint, "a constraint on zones"));
     }
     let is_open = |item: &Node<'_>| item.get("field").is_given() && item.get("field").text().is_none();
-    let spreads = |item: &Node<'_>| {
-        item.get("type").is("spread") && item.get("field").is("attribute:ecs.availability-zone")
-    };
+    let spreads =
+        |item: &Node<'_>| item.get("type").is("spread") && item.get("field").is("attribute:ecs.availability-zone");
     let other = first.filter(|item| !is_open(item) && !spreads(item))?;
     Some((other, "a first placement strategy other than spread over attribute:ecs.availability-zone"))
 }
@@ -476,7 +477,8 @@ fn silent_rebalancing(declared: &Declared<'_>, hits: &mut Hits) {
         let Some(cluster) = cluster_name(service.get("cluster"), declared).filter(|_| is_concerned) else { continue };
         let zones = hosts.zones(&cluster);
         if zones.len() > 1 {
-            let message = format!("AWS may move tasks between {}, since nothing says whether it should", zones.join(", "));
+            let message =
+                format!("AWS may move tasks between {}, since nothing says whether it should", zones.join(", "));
             hits.add(service, message).help("write availabilityZoneRebalancing: ENABLED or DISABLED");
         }
     }
@@ -549,8 +551,11 @@ fn daemon_providers(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits)
     }
     let default = declared.target(service.get("cluster")).map(|cluster| cluster.get("defaultCapacityProviderStrategy"));
     if let Some(default) = default.filter(|default| default.says_something() && !service.get("launchType").is_given()) {
-        hits.add(service.get("schedulingStrategy"), "a DAEMON service takes no capacity providers, also not the cluster's default ones")
-            .beside(default, "the cluster's default")
-            .help("write launchType: EC2, or EXTERNAL");
+        hits.add(
+            service.get("schedulingStrategy"),
+            "a DAEMON service takes no capacity providers, also not the cluster's default ones",
+        )
+        .beside(default, "the cluster's default")
+        .help("write launchType: EC2, or EXTERNAL");
     }
 }

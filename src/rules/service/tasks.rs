@@ -135,7 +135,8 @@ fn limits(task: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     if let Some(text) = starter.text() {
         let is_fit = |letter: char| letter.is_ascii_alphanumeric() || "-_/".contains(letter);
         if !(1..=LONGEST_STARTER).contains(&text.len()) || !text.chars().all(is_fit) {
-            let message = format!("startedBy is 1 to {LONGEST_STARTER} letters, digits, hyphens, underscores and slashes");
+            let message =
+                format!("startedBy is 1 to {LONGEST_STARTER} letters, digits, hyphens, underscores and slashes");
             hits.add(starter, message);
         }
     }
@@ -183,13 +184,16 @@ fn size(task: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     let (Some(cpu), Some(memory)) = (amount("cpu"), amount("memory")) else { return };
     let fits = match cpu {
         256 => [512, 1024, 2048].contains(&memory),
-        _ => SIZES.iter().any(|(of, from, to, step)| {
-            *of == cpu && (*from..=*to).contains(&memory) && (memory - from) % step == 0
-        }),
+        _ => SIZES
+            .iter()
+            .any(|(of, from, to, step)| *of == cpu && (*from..=*to).contains(&memory) && (memory - from) % step == 0),
     };
     if !fits {
         let place = changed.into_iter().find(|node| node.is_given()).unwrap_or(overrides);
-        hits.add(place, format!("with its overrides the task has {cpu} CPU units and {memory} MiB, which Fargate does not"));
+        hits.add(
+            place,
+            format!("with its overrides the task has {cpu} CPU units and {memory} MiB, which Fargate does not"),
+        );
         if let Some((_, from, to, step)) = SIZES.iter().find(|(of, ..)| *of == cpu) {
             hits.help(format!("{cpu} CPU units go with {from} to {to} MiB in steps of {step}"));
         } else if cpu == 256 {
@@ -228,7 +232,8 @@ mod tests {
         assert_eq!(ids("startedBy: ''"), ["TSK-01"]);
         assert!(ids("startedBy: nightly/7").is_empty());
         assert!(ids("startedBy: '${Cluster.shop.name}'").iter().all(|id| id != "TSK-01"));
-        let long = format!("overrides: {{containerOverrides: [{{name: migrate, command: [echo, {}]}}]}}", "x".repeat(9000));
+        let long =
+            format!("overrides: {{containerOverrides: [{{name: migrate, command: [echo, {}]}}]}}", "x".repeat(9000));
         assert_eq!(ids(&long), ["TSK-01"]);
     }
 }
