@@ -11,14 +11,15 @@
 //! - [`report`]: all of these → text, Markdown, JSON, SVG
 //!
 //! [`watch`] goes through them again and again; [`kinds`] holds what is special about each resource; [`aws`] what all
-//! kinds share when they call AWS; [`sandbox`] is an AWS to try it on; [`hosts`] writes what machines outside AWS need;
-//! [`cli`] is the command. [`docs`] and [`schema`]
-//! make reference pages and JSON Schemas from the kinds. `docs/architecture.md` has the invariants.
+//! kinds share when they call AWS; [`cluster_query`] is the language of placement constraints; [`sandbox`] is an AWS to
+//! try it on; [`hosts`] writes what machines outside AWS need; [`cli`] is the command. [`docs`] and [`schema`] make
+//! reference pages and JSON Schemas from the kinds. `docs/architecture.md` has the invariants.
 
 pub mod address;
 pub mod apply;
 pub mod aws;
 pub mod cli;
+pub mod cluster_query;
 pub mod desired;
 pub mod diagnostic;
 mod digest;

@@ -1,5 +1,9 @@
 //! What a rule found, before it is known how bad the stack takes it.
 
+use std::ops::Range;
+
+use serde_json::Value;
+
 use super::node::Node;
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Edit, Fix, Label, Severity};
@@ -46,6 +50,19 @@ impl Hits {
         self
     }
 
+    /// Moves the last finding to a part of the text at its node: these bytes of the value.
+    pub fn within(&mut self, node: Node<'_>, range: Range<usize>) -> &mut Self {
+        let document = &node.resource().document;
+        let pointer = node.pointer();
+        let written = pointer.strip_prefix("/spec").and_then(|below| document.spec.pointer(below));
+        // References are written in full by now, which moves what follows them.
+        if written.and_then(Value::as_str) == node.written() {
+            let label = document.source.within(&pointer, range);
+            self.last(|diagnostic| diagnostic.primary = Some(label));
+        }
+        self
+    }
+
     /// Says what to do about the last finding.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.last(|diagnostic| diagnostic.help = Some(help.into()))
@@ -59,7 +76,7 @@ impl Hits {
 
     /// Names the value that belongs at a member of a node, which may be absent; only where it is certain to be meant, since
     /// `lint --fix` writes it.
-    pub fn fix(&mut self, node: Node<'_>, member: &str, value: impl Into<serde_json::Value>) -> &mut Self {
+    pub fn fix(&mut self, node: Node<'_>, member: &str, value: impl Into<Value>) -> &mut Self {
         self.mend(node, member, Edit::Set(value.into()))
     }
 

@@ -10,6 +10,7 @@ mod samples;
 mod agent;
 mod balancing;
 mod capacity;
+mod cluster_hosts;
 mod declared;
 mod dependencies;
 mod external;

@@ -67,3 +67,47 @@ pub(super) fn containers<'a>(definition: Node<'a>) -> impl DoubleEndedIterator<I
 pub(super) fn is_essential(container: Node<'_>) -> bool {
     container.get("essential").flag() != Some(false)
 }
+
+/// The placement constraints of a service, a one-off task or a task definition.
+pub(super) fn constraints_of<'a>(node: Node<'a>) -> impl Iterator<Item = Node<'a>> {
+    node.get("placementConstraints").items()
+}
+
+/// The services and one-off tasks.
+pub(super) fn all_runners<'a>(declared: &Declared<'a>) -> impl Iterator<Item = Node<'a>> + use<'a> {
+    declared.of("Service").chain(declared.of("Task"))
+}
+
+/// Whether a service runs one task on every host.
+pub(super) fn is_daemon(service: Node<'_>) -> bool {
+    service.get("schedulingStrategy").is("DAEMON")
+}
+
+/// Who carries out the deployments of a service: ECS, CODE_DEPLOY or EXTERNAL.
+pub(super) fn controller(service: Node<'_>) -> &str {
+    service.at("deploymentController.type").written().unwrap_or("ECS")
+}
+
+/// A port of the host that a task takes for itself.
+pub(super) struct FixedPort<'a> {
+    pub(super) port: i64,
+    pub(super) is_udp: bool,
+    /// The port mapping.
+    pub(super) node: Node<'a>,
+}
+
+/// The ports of the host that a task of this definition takes, where it shares them with others.
+pub(super) fn fixed_ports(definition: Node<'_>) -> Vec<FixedPort<'_>> {
+    let member = match network(definition) {
+        Some("host") => "containerPort",
+        Some("bridge" | "default") => "hostPort",
+        _ => return Vec::new(),
+    };
+    let mappings = containers(definition).flat_map(|container| container.get("portMappings").items());
+    mappings
+        .filter_map(|node| {
+            let port = node.get(member).number().filter(|port| *port != 0)?;
+            Some(FixedPort { port, is_udp: node.get("protocol").is("udp"), node })
+        })
+        .collect()
+}

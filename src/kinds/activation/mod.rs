@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use self::spec::{ActivationSpec, CodeStore, RotateBefore};
-use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 use crate::plan::FieldChange;
 
@@ -61,10 +61,6 @@ impl Kind for Activation {
         permissions: &["iam:PassRole", "ssm:AddTagsToResource", "secretsmanager:TagResource"],
         ..About::DEFAULT
     };
-
-    fn lint(spec: &ActivationSpec, findings: &mut Findings) {
-        spec.lint(findings);
-    }
 
     fn normalise(spec: &mut ActivationSpec, _: &Place) {
         spec.normalise();

@@ -3,8 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::{Findings, is_open};
-
 /// A hybrid activation of Systems Manager.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -28,8 +26,10 @@ pub struct ActivationSpec {
     pub rotate_before: Option<RotateBefore>,
     /// The name that hosts get in Systems Manager; all that register with it get the same. Absent: none. A change needs
     /// a new activation.
+    #[schemars(length(max = 256))]
     pub default_instance_name: Option<String>,
     /// What people read. Absent: none. A change needs a new activation.
+    #[schemars(length(max = 256))]
     pub description: Option<String>,
     /// Where the code is kept, in exactly one place. AWS tells it once, and it is written there and nowhere else, with the
     /// id of its activation beside it. When it is lost, a new activation is made. A change needs a new activation.
@@ -119,11 +119,6 @@ impl std::fmt::Display for Place<'_> {
     }
 }
 
-/// What tags of Systems Manager take beside letters and digits.
-const TAG_MARKS: &str = " _.:/=+-@";
-/// A tag's value has 256 characters; some of them say what sort of place it is.
-const LONGEST_PLACE: usize = 240;
-
 impl ActivationSpec {
     pub(super) fn normalise(&mut self) {
         // A reference may give the ARN; Systems Manager goes by the name.
@@ -138,63 +133,6 @@ impl ActivationSpec {
             }
         }
     }
-
-    pub(super) fn lint(&self, findings: &mut Findings) {
-        let role = &self.iam_role;
-        if role.starts_with("arn:") {
-            findings.error("/iamRole", "role-name", "Systems Manager wants the name of the role, and this is an ARN");
-            findings.help(format!("write {}", role.rsplit('/').next().unwrap_or(role)));
-        }
-        let (limit, days) = (self.registration_limit.unwrap_or(1), self.valid_for_days.unwrap_or(1));
-        let rotate = self.rotate_before.clone().unwrap_or_default();
-        if let Some(before) = rotate.days.filter(|before| *before >= days) {
-            let message = format!("it is valid for {days} days, so fewer than {before} are always left");
-            findings.error("/rotateBefore/days", "rotate-before", message);
-            findings.help("write fewer days, or a larger validForDays");
-        }
-        if let Some(before) = rotate.registrations.filter(|before| *before > limit) {
-            let message = format!("{limit} can register, so fewer than {before} registrations are always left");
-            findings.error("/rotateBefore/registrations", "rotate-before", message);
-            findings.help("write fewer registrations, or a larger registrationLimit");
-        }
-        for (text, pointer) in
-            [(&self.default_instance_name, "/defaultInstanceName"), (&self.description, "/description")]
-        {
-            if text.as_ref().is_some_and(|text| !is_open(text) && text.chars().count() > 256) {
-                findings.error(pointer, "too-long", "AWS takes 256 characters");
-            }
-        }
-        self.lint_code(findings);
-    }
-
-    fn lint_code(&self, findings: &mut Findings) {
-        let place = self.code.as_ref().and_then(CodeStore::place);
-        let (name, pointer) = match place {
-            Some(Place::Parameter(name)) => (name, "/code/parameter"),
-            Some(Place::Secret(name)) => (name, "/code/secret"),
-            Some(Place::File(path)) => (path, "/code/file"),
-            None => return,
-        };
-        if is_open(name) {
-            return;
-        }
-        let takes = |marks: &str| name.chars().all(|letter| letter.is_ascii_alphanumeric() || marks.contains(letter));
-        let (is_fit, help) = match place {
-            Some(Place::Parameter(_)) => (
-                takes("_.-/") && (!name.contains('/') || name.starts_with('/')) && !name.ends_with('/'),
-                "letters, digits and _ . - in parts, each behind a /: /ecs-anywhere/stores/code",
-            ),
-            Some(Place::Secret(_)) => (takes("/_+=.@-"), "letters, digits and / _ + = . @ -"),
-            _ => (
-                name.chars().all(|letter| letter.is_alphanumeric() || TAG_MARKS.contains(letter)),
-                "letters, digits, spaces and _ . : / = + - @, because a tag of the activation remembers the path",
-            ),
-        };
-        if name.is_empty() || name.chars().count() > LONGEST_PLACE || !is_fit {
-            findings.error(pointer, "code-place", format!("the code cannot be kept in `{name}`"));
-            findings.help(format!("1 to {LONGEST_PLACE} characters: {help}"));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -202,38 +140,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-
-    fn findings(more: Value) -> Vec<String> {
-        let mut spec = json!({"iamRole": "anywhere", "code": {"parameter": "/a/code"}});
-        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let spec: ActivationSpec = serde_json::from_value(spec).unwrap();
-        let mut findings = Findings::default();
-        spec.lint(&mut findings);
-        findings.0.into_iter().map(|one| one.pointer).collect()
-    }
-
-    #[test]
-    fn what_aws_would_refuse_is_said() {
-        assert!(findings(json!({})).is_empty());
-        assert_eq!(findings(json!({"iamRole": "arn:aws:iam::123456789012:role/anywhere"})), ["/iamRole"]);
-        assert_eq!(findings(json!({"rotateBefore": {"days": 5}})), ["/rotateBefore/days"]);
-        assert!(findings(json!({"rotateBefore": {"days": 5}, "validForDays": 6})).is_empty());
-        assert_eq!(findings(json!({"rotateBefore": {"registrations": 2}})), ["/rotateBefore/registrations"]);
-        assert!(findings(json!({"rotateBefore": {"registrations": 1}})).is_empty());
-        assert_eq!(findings(json!({"description": "x".repeat(257)})), ["/description"]);
-    }
-
-    #[test]
-    fn the_code_goes_where_it_can_be_kept() {
-        for (place, name) in
-            [("parameter", "a/b"), ("parameter", "/a b"), ("secret", "a b"), ("file", "a\"b"), ("file", "")]
-        {
-            assert_eq!(findings(json!({"code": {place: name}})), [format!("/code/{place}")], "{name}");
-        }
-        for (place, name) in [("parameter", "code"), ("secret", "edge/code"), ("file", "/etc/own files/código.json")] {
-            assert!(findings(json!({"code": {place: name}})).is_empty(), "{name}");
-        }
-    }
 
     #[test]
     fn a_place_is_read_back_from_its_tag() {

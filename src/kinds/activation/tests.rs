@@ -337,7 +337,7 @@ fn a_role_is_named_and_the_code_is_in_one_place() {
     let arn = activation("").replace("${Role.anywhere.name}", "${Role.anywhere.arn}");
     assert_eq!(codes(&arn), Vec::<&str>::new());
     let arn = activation("").replace("${Role.anywhere.name}", "arn:aws:iam::123456789012:role/anywhere");
-    assert_eq!(codes(&arn), ["role-name"]);
+    assert_eq!(codes(&arn), ["EXT-24"]);
     assert!(!codes(&kept("parameter: /a, secret: b", "")).is_empty());
     assert!(!codes(&activation("").replace("  code: {parameter: /ecs-anywhere/stores/code}\n", "")).is_empty());
     assert!(!codes(&activation("  due: now\n")).is_empty());

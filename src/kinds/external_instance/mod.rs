@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use self::spec::{ExternalInstanceSpec, Match, MatchTag};
-use super::{About, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open};
+use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target, is_open};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -84,10 +84,6 @@ impl Kind for ExternalInstance {
         patience_minutes: 15,
         ..About::DEFAULT
     };
-
-    fn lint(spec: &ExternalInstanceSpec, findings: &mut Findings) {
-        spec.lint(findings);
-    }
 
     fn normalise(spec: &mut ExternalInstanceSpec, _: &Place) {
         spec.normalise();

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::instance::AgentValue;
-use crate::kinds::{Findings, is_open};
 
 /// A host outside AWS that runs tasks of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +61,7 @@ pub struct Match {
     /// A tag of the container instance or of the managed node.
     pub tag: Option<MatchTag>,
     /// Its id: mi-….
+    #[schemars(regex(pattern = r"^mi-[0-9a-f]{17}$"))]
     pub instance_id: Option<String>,
     /// Its own name, with its domain or without.
     pub computer_name: Option<String>,
@@ -79,12 +79,6 @@ pub struct MatchTag {
 
 pub(super) const ACTIVE: &str = "ACTIVE";
 pub(super) const DRAINING: &str = "DRAINING";
-/// How many attributes of its own a container instance can have.
-const MOST_ATTRIBUTES: usize = 10;
-/// Settings that are written from something else of the manifest.
-const WRITTEN: &[(&str, &str)] =
-    &[("ECS_CLUSTER", "cluster"), ("ECS_INSTANCE_ATTRIBUTES", "attributes"), ("ECS_CONTAINER_INSTANCE_TAGS", "tags")];
-
 /// Whether an attribute is ours to set, and not one of ECS or its agent.
 pub(super) fn is_custom(name: &str) -> bool {
     !name.starts_with("ecs.") && !name.starts_with("com.amazonaws.")
@@ -109,54 +103,6 @@ impl ExternalInstanceSpec {
         let named = named.into_iter().find_map(|(word, value)| Some(format!("{word}={}", value.as_ref()?)));
         named.or_else(|| tag.as_ref().map(|tag| format!("tag:{}={}", tag.key, tag.value))).unwrap_or_default()
     }
-
-    pub(super) fn lint(&self, findings: &mut Findings) {
-        if let Some(id) = self.matching.as_ref().and_then(|matching| matching.instance_id.as_deref()) {
-            let is_id = id.strip_prefix("mi-").is_some_and(|rest| {
-                rest.len() == 17 && rest.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-            });
-            if !is_id && !is_open(id) {
-                findings.error("/match/instanceId", "instance-id", format!("`{id}` is not the id of a managed node"));
-                findings
-                    .help("it is mi- and 17 digits of 0-9 and a-f; that of an EC2 instance belongs to kind Instance");
-            }
-        }
-        for name in self.ecs_config.iter().flatten().map(|(name, _)| name) {
-            if let Some((_, field)) = WRITTEN.iter().find(|(written, _)| written == name) {
-                let message = format!("{name} is written from `{field}`");
-                findings.error(format!("/ecsConfig/{name}"), "ecs-config", message);
-                findings.help("take the line out");
-            }
-        }
-        self.lint_attributes(findings);
-    }
-
-    fn lint_attributes(&self, findings: &mut Findings) {
-        let Some(attributes) = &self.attributes else { return };
-        if attributes.len() > MOST_ATTRIBUTES {
-            let message = format!("{} attributes; a container instance takes {MOST_ATTRIBUTES}", attributes.len());
-            findings.error("/attributes", "attributes", message);
-        }
-        let is_fit = |text: &str, marks: &str| {
-            (1..=128).contains(&text.chars().count())
-                && text.chars().all(|letter| letter.is_ascii_alphanumeric() || marks.contains(letter))
-        };
-        for (name, value) in attributes {
-            let pointer = format!("/attributes/{}", name.replace('~', "~0").replace('/', "~1"));
-            if !is_custom(name) {
-                findings.error(&*pointer, "attributes", format!("{name} is an attribute of ECS itself"));
-                findings.help("choose a name that does not begin with ecs. or com.amazonaws.");
-            } else if !is_fit(name, "-_/\\.") {
-                findings.error(&*pointer, "attributes", format!("`{name}` is not a name that an attribute can have"));
-                findings.help("1 to 128 letters, digits and - _ / \\ .");
-            }
-            let is_value = is_fit(value, "-_.@/\\: ") && value.trim() == value;
-            if !is_open(value) && !is_value {
-                findings.error(pointer, "attributes", format!("`{value}` is not a value that an attribute can have"));
-                findings.help("1 to 128 letters, digits and - _ . @ / \\ :, with spaces inside");
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -169,26 +115,6 @@ mod tests {
         let mut spec = json!({"cluster": "stores"});
         spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         serde_json::from_value(spec).unwrap()
-    }
-
-    fn findings(more: Value) -> Vec<String> {
-        let mut findings = Findings::default();
-        spec(more).lint(&mut findings);
-        findings.0.into_iter().map(|one| one.pointer).collect()
-    }
-
-    #[test]
-    fn what_cannot_be_is_said() {
-        assert!(findings(json!({"match": {"instanceId": "mi-0123456789abcdef0"}})).is_empty());
-        assert_eq!(findings(json!({"match": {"instanceId": "i-0123456789abcdef0"}})), ["/match/instanceId"]);
-        assert_eq!(findings(json!({"ecsConfig": {"ECS_CLUSTER": "x"}})), ["/ecsConfig/ECS_CLUSTER"]);
-        assert!(findings(json!({"attributes": {"site": "oslo", "rack/row": "b 7"}})).is_empty());
-        for (name, value) in [("ecs.os-type", "x"), ("a b", "x"), ("site", ""), ("site", " x"), ("site", "é")] {
-            let pointer = format!("/attributes/{name}");
-            assert_eq!(findings(json!({"attributes": {name: value}})), [pointer], "{name}: {value}");
-        }
-        let many: BTreeMap<String, &str> = (0..11).map(|index| (format!("a{index}"), "x")).collect();
-        assert_eq!(findings(json!({"attributes": many})), ["/attributes"]);
     }
 
     #[test]

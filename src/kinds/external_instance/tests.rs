@@ -449,7 +449,7 @@ fn settings_that_are_written_from_elsewhere_are_not_given_twice() {
         let text = format!("{BASE}{}", host("till-1", more));
         findings(&text).into_iter().map(|finding| finding.code).collect::<Vec<_>>()
     };
-    assert_eq!(codes(", ecsConfig: {ECS_CLUSTER: depots}"), ["ecs-config"]);
+    assert_eq!(codes(", ecsConfig: {ECS_CLUSTER: depots}"), ["EXT-27"]);
     assert!(!codes(", status: GONE").is_empty());
     assert!(!codes(", unclaimed: x").is_empty());
     assert!(!codes(", match: {instanceName: a, computerName: b}").is_empty());

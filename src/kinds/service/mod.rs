@@ -5,7 +5,6 @@
 //! waits until it is gone.
 
 mod calls;
-mod lint;
 mod lower;
 mod read;
 mod readiness;
@@ -23,7 +22,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::ServiceSpec;
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target, is_open, of_kind};
+use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target, is_open, of_kind};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 use crate::plan::FieldChange;
@@ -66,10 +65,6 @@ impl Kind for Service {
         patience_minutes: calls::PATIENCE_MINUTES,
         ..About::DEFAULT
     };
-
-    fn lint(spec: &ServiceSpec, findings: &mut Findings) {
-        spec.lint(findings);
-    }
 
     fn normalise(spec: &mut ServiceSpec, place: &Place) {
         spec.normalise_names(place);

@@ -38,6 +38,7 @@ mirror! {
         /// Tasks that run. Not managed when absent, so that scaling policies may change it; a new service then begins
         /// with 1, and one that replaces another with the other's count. With `lifecycle.ignoreChanges: [desiredCount]`
         /// it is the number to begin with. Not for DAEMON.
+        #[schemars(range(min = 0))]
         desired_count: Option<i32>,
         /// What the tasks run on, in place of capacity providers. Not managed when absent. A change replaces the service,
         /// except back from capacity providers of the same sort: that forces a new deployment.
@@ -222,6 +223,16 @@ impl ServiceSpec {
     /// Whether one task runs on every instance.
     pub fn is_daemon(&self) -> bool {
         self.scheduling_strategy.as_ref().is_some_and(|strategy| *strategy == "DAEMON")
+    }
+
+    /// Whether its tasks need container instances that a manifest may declare: Fargate has none, and those of ECS
+    /// Anywhere are registered elsewhere.
+    pub fn runs_on_instances(&self) -> bool {
+        let mut providers = self.capacity_provider_strategy.iter().flatten().peekable();
+        if providers.peek().is_some() {
+            return providers.any(|item| !item.capacity_provider.starts_with("FARGATE"));
+        }
+        self.launch_type.as_ref().is_none_or(|launch_type| *launch_type == "EC2")
     }
 
     /// A service as AWS answers it. What only deployments show is that of the PRIMARY one.

@@ -12,8 +12,10 @@ mirror! {
         /// Whether a deployment whose tasks do not start is stopped.
         deployment_circuit_breaker: Option<DeploymentCircuitBreaker>,
         /// Most tasks during a deployment, in percent of those wanted. Default: 200, for DAEMON 100.
+        #[schemars(range(min = 100))]
         maximum_percent: Option<i32>,
         /// Fewest healthy tasks during a deployment, in percent of those wanted. Default: 100, for DAEMON 0.
+        #[schemars(range(min = 0, max = 100))]
         minimum_healthy_percent: Option<i32>,
         /// CloudWatch alarms that fail a deployment.
         alarms: Option<DeploymentAlarms>,

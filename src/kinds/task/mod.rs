@@ -24,17 +24,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::TaskSpec;
-use super::{
-    About, Attributes, Changed, EVERY_OTHER, Findings, Found, Kind, Place, Progress, Scope, Target, is_open, of_kind,
-};
+use super::{About, Attributes, Changed, EVERY_OTHER, Found, Kind, Place, Progress, Scope, Target, of_kind};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
 pub struct Task;
-
-/// The most tasks of one RunTask.
-const MOST: i32 = 10;
 
 impl Kind for Task {
     type Spec = TaskSpec;
@@ -60,10 +55,6 @@ impl Kind for Task {
         patience_minutes: 60,
         ..About::DEFAULT
     };
-
-    fn lint(spec: &TaskSpec, findings: &mut Findings) {
-        lint(spec, findings);
-    }
 
     fn normalise(spec: &mut TaskSpec, place: &Place) {
         spec.normalise();
@@ -110,34 +101,5 @@ impl Kind for Task {
     /// The tags of tasks go with them.
     async fn retag(_: &Aws, _: &Found<TaskSpec>, _: &BTreeMap<String, String>, _: &[String]) -> Result<(), Fault> {
         Ok(())
-    }
-}
-
-fn lint(spec: &TaskSpec, findings: &mut Findings) {
-    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_/".contains(letter);
-    if spec
-        .started_by
-        .as_ref()
-        .is_some_and(|text| !is_open(text) && (text.is_empty() || text.len() > 128 || !text.chars().all(is_allowed)))
-    {
-        let message = "startedBy is up to 128 letters, digits, hyphens, underscores and slashes";
-        findings.error("/startedBy", "started-by", message);
-    }
-    if spec.count.is_some_and(|count| !(1..=MOST).contains(&count)) {
-        findings.error("/count", "task-count", format!("one run is 1 to {MOST} tasks"));
-    }
-    let has_strategy = spec.capacity_provider_strategy.as_ref().is_some_and(|list| !list.is_empty());
-    if spec.launch_type.is_some() && has_strategy {
-        findings.error(
-            "/launchType",
-            "launch-type-and-strategy",
-            "a launch type and capacity providers exclude each other",
-        );
-    }
-    if spec.platform_version.is_some() && spec.launch_type.as_ref().is_some_and(|one| *one != "FARGATE") {
-        findings.error("/platformVersion", "platform-version", "only Fargate has platform versions");
-    }
-    if spec.group.as_ref().is_some_and(|group| group.starts_with("service:")) {
-        findings.error("/group", "task-group", "a group that begins with `service:` is a service's");
     }
 }

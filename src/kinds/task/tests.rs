@@ -305,17 +305,3 @@ fn every_other_kind_is_read_before_and_none_waits_for_tasks() {
     }
     assert!(!about.is_read_after("Task"));
 }
-
-#[test]
-fn what_run_task_refuses_is_found_before() {
-    let lint = |members: &str| -> Vec<&'static str> {
-        let spec = format!(r#"{{"taskDefinition": "job", {members}}}"#);
-        let findings = by_name("Task").unwrap().lint(&serde_json::from_str(&spec).unwrap()).unwrap();
-        findings.0.iter().map(|finding| finding.code).collect()
-    };
-    assert_eq!(lint(r#""count": 10"#), [""; 0]);
-    assert_eq!(lint(r#""count": 11, "startedBy": "not me""#), ["started-by", "task-count"]);
-    assert_eq!(lint(r#""startedBy": "nightly/7""#), [""; 0]);
-    assert_eq!(lint(r#""launchType": "EC2", "platformVersion": "1.4.0""#), ["platform-version"]);
-    assert_eq!(lint(r#""propagateTags": "SERVICE", "group": "service:x""#), ["task-group"]);
-}

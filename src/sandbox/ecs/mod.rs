@@ -19,7 +19,6 @@ pub(super) mod fixture;
 mod gpus;
 mod outcomes;
 mod paging;
-mod pattern;
 mod placement;
 mod query;
 mod rest;
