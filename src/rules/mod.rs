@@ -18,6 +18,7 @@ mod logging;
 mod network;
 mod node;
 mod outposts;
+mod parts;
 mod placement;
 mod ports;
 mod references;

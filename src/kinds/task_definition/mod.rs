@@ -12,7 +12,6 @@ mod calls;
 mod lint;
 mod lint_containers;
 mod lint_fargate;
-mod lint_secrets;
 mod lower;
 mod registered;
 pub mod spec;
