@@ -53,8 +53,7 @@ spec:
         severity: Error,
         title: "subnets and security groups for tasks without a network interface of their own",
         why: "Without awsvpc tasks use the network of their host, and its security groups: \"Network Configuration is not \
-              valid for the given networkMode of this task definition.\" (Of tasks on external instances another rule \
-              tells.)",
+              valid for the given networkMode of this task definition\".",
         source: "Amazon ECS API, CreateService and RunTask: networkConfiguration",
         check: Check::All(needless),
         bad: "
@@ -222,7 +221,7 @@ fn needless(declared: &Declared<'_>, hits: &mut Hits) {
         let place = runner.get("networkConfiguration");
         let Some(definition) = definition_of(runner, declared) else { continue };
         let Some(mode) = network(definition).filter(|mode| *mode != "awsvpc") else { continue };
-        if place.says_something() && launch_type(runner, declared) != Some("EXTERNAL") {
+        if place.says_something() {
             hits.add(place, format!("its tasks have networkMode {mode}, which takes no networkConfiguration"))
                 .beside(definition.get("networkMode"), "the mode")
                 .help("take networkConfiguration out, or use networkMode awsvpc");

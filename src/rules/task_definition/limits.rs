@@ -137,6 +137,37 @@ spec:
       linuxParameters: {swappiness: 10, maxSwap: 128}
 ",
     },
+    Rule {
+        id: "TD-40",
+        severity: Error,
+        title: "a kernel parameter that no container has of its own",
+        why: "Containers can set net.*, fs.mqueue.* and the IPC parameters kernel.msg*, kernel.sem and kernel.shm*. All \
+              others are the host's, and the runtime ends the start of the container: \"sysctl vm.max_map_count is \
+              not in a separate kernel namespace\".",
+        source: "Amazon ECS Developer Guide, Task definition parameters: system controls; opencontainers/runc, \
+                 configs/validate",
+        check: Check::Each("TaskDefinition", foreign_parameters),
+        bad: "
+kind: TaskDefinition
+metadata: {name: search}
+spec:
+  containerDefinitions:
+    - name: search
+      image: opensearchproject/opensearch:3.2.0
+      memory: 2048
+      systemControls: [{namespace: vm.max_map_count, value: '262144'}]
+",
+        good: "
+kind: TaskDefinition
+metadata: {name: search}
+spec:
+  containerDefinitions:
+    - name: search
+      image: opensearchproject/opensearch:3.2.0
+      memory: 2048
+      systemControls: [{namespace: net.ipv4.tcp_keepalive_time, value: '300'}]
+",
+    },
 ];
 
 fn limits(definition: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
@@ -195,6 +226,20 @@ fn parameters(definition: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
             hits.add(name, format!("{text} cannot be set with networkMode host"))
                 .help("set it on the host")
                 .beside(definition.get("networkMode"), "the mode");
+        }
+    }
+}
+
+fn foreign_parameters(definition: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
+    let controls = containers(definition).flat_map(|container| container.get("systemControls").items());
+    for name in controls.map(|control| control.get("namespace")) {
+        let Some(text) = name.text() else { continue };
+        let is_own = IPC.contains(&text) || text == "kernel.domainname";
+        // A slash between the parts means the same as a dot.
+        let plain = text.replace('/', ".");
+        if !is_own && !["net.", "fs.mqueue."].iter().any(|start| plain.starts_with(start)) {
+            hits.add(name, format!("{text} is a parameter of the host, which no container can set"))
+                .help("set it on the host, as with userData: sysctl -w");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::definitions::{title, volumes};
 use crate::diagnostic::Severity::Error;
+use crate::rules::parts::is_for_fargate;
 use crate::rules::workload::is_windows;
 use crate::rules::{Check, Declared, Hits, Node, Rule};
 
@@ -271,8 +272,9 @@ fn port(definition: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
     }
 }
 
-fn windows(definition: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
-    if !is_windows(definition) {
+fn windows(definition: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
+    // Of Fargate its own rule tells.
+    if !is_windows(definition) || is_for_fargate(definition, declared) {
         return;
     }
     for (volume, efs) in configurations(definition) {
