@@ -6,7 +6,6 @@
 pub mod compare;
 mod graph;
 mod link;
-mod lint;
 mod positions;
 mod stack;
 
@@ -171,7 +170,12 @@ pub fn check(documents: Vec<Document>) -> (Option<Desired>, Vec<Diagnostic>) {
         }
     }
     link::link(&mut resources, &mut findings);
-    lint::lint(&resources, &mut findings);
+    // The schema let it through and the type does not: the schema is at fault, and the message still helps.
+    findings.extend(resources.values().filter_map(|resource| {
+        let message = resource.kind.fits(&resource.spec).err()?;
+        let label = resource.document.source.label("/spec");
+        Some(Diagnostic::error("spec", format!("{}: {message}", resource.address)).at(label))
+    }));
     let order = graph::order(&mut resources, &mut findings);
     let desired = Desired { stack: stack.unwrap_or_default(), resources, order, rules };
     findings.extend(rules::check(&desired, Timestamp::now()));

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault};
 use crate::plan::FieldChange;
@@ -22,9 +22,11 @@ pub trait AnyKind: Send + Sync {
     /// # Errors
     /// The value is not a spec of this kind; the message says where.
     fn normalise(&self, spec: &Value, place: &Place) -> Result<Value, String>;
-    fn lint(&self, spec: &Value) -> Result<Findings, String>;
-    /// As [`Kind::lint_among`].
-    fn lint_among(&self, address: &Address, spec: &Value, others: &BTreeMap<Address, Value>) -> Findings;
+    /// Whether the value is a spec of this kind.
+    ///
+    /// # Errors
+    /// The message says why not.
+    fn fits(&self, spec: &Value) -> Result<(), String>;
     fn foretell(&self, name: &str, spec: &Value, place: &Place) -> Attributes;
     fn key(&self, name: &str, spec: &Value, place: &Place) -> Option<String>;
     fn copies(&self, spec: &Value) -> usize;
@@ -89,19 +91,8 @@ impl<K: Kind> AnyKind for K {
         serde_json::to_value(spec).map(without_nulls).map_err(|error| error.to_string())
     }
 
-    fn lint(&self, spec: &Value) -> Result<Findings, String> {
-        let mut findings = Findings::default();
-        K::lint(&typed(spec)?, &mut findings);
-        Ok(findings)
-    }
-
-    fn lint_among(&self, address: &Address, spec: &Value, others: &BTreeMap<Address, Value>) -> Findings {
-        let mut findings = Findings::default();
-        // What is no spec of this kind was told by `lint`.
-        if let Ok(spec) = typed(spec) {
-            K::lint_among(address, &spec, others, &mut findings);
-        }
-        findings
+    fn fits(&self, spec: &Value) -> Result<(), String> {
+        typed::<K::Spec>(spec).map(drop)
     }
 
     fn foretell(&self, name: &str, spec: &Value, place: &Place) -> Attributes {

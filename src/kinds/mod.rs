@@ -93,13 +93,6 @@ pub trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// What is wrong with a spec that its schema cannot say. Values may be `${…}` references still.
-    fn lint(_spec: &Self::Spec, _findings: &mut Findings) {}
-
-    /// What is wrong with a spec beside what else is declared. `others` are as [`Kind::runtime_needs`] gets them, with
-    /// references written in full.
-    fn lint_among(_: &Address, _spec: &Self::Spec, _others: &BTreeMap<Address, Value>, _findings: &mut Findings) {}
-
     /// Fills in what AWS documents for absent fields and brings equal meanings into one form. Applied to both sides
     /// of every comparison. Text with `${` in it is a reference that is not resolved yet and stays.
     fn normalise(_spec: &mut Self::Spec, _place: &Place) {}
@@ -467,61 +460,6 @@ pub enum Progress {
     Done,
     /// Not yet; the text says what for.
     Waiting(String),
-}
-
-/// Collects what a lint finds in one spec.
-#[derive(Debug, Default)]
-pub struct Findings(pub(crate) Vec<Finding>);
-
-/// One thing that a lint found.
-#[derive(Debug)]
-pub(crate) struct Finding {
-    /// The place as a JSON pointer below `spec`: `/ingress/0/fromPort`.
-    pub(crate) pointer: String,
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-    pub(crate) help: Option<String>,
-    pub(crate) is_error: bool,
-    pub(crate) related: Option<Related>,
-}
-
-/// A place in another spec that a finding is about as well.
-#[derive(Debug)]
-pub(crate) struct Related {
-    pub(crate) address: Address,
-    /// As in [`Finding`].
-    pub(crate) pointer: String,
-    pub(crate) text: String,
-}
-
-impl Findings {
-    /// AWS would refuse this.
-    pub fn error(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.add(pointer.into(), code, message.into(), true);
-    }
-
-    /// AWS would accept it, and it is probably not meant.
-    pub fn warning(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.add(pointer.into(), code, message.into(), false);
-    }
-
-    fn add(&mut self, pointer: String, code: &'static str, message: String, is_error: bool) {
-        self.0.push(Finding { pointer, code, message, help: None, is_error, related: None });
-    }
-
-    /// Says what to do about the last finding.
-    pub fn help(&mut self, help: impl Into<String>) {
-        if let Some(last) = self.0.last_mut() {
-            last.help = Some(help.into());
-        }
-    }
-
-    /// Names a place in the spec of another object that the last finding is about as well.
-    pub fn beside(&mut self, address: &Address, pointer: impl Into<String>, text: impl Into<String>) {
-        if let Some(last) = self.0.last_mut() {
-            last.related = Some(Related { address: address.clone(), pointer: pointer.into(), text: text.into() });
-        }
-    }
 }
 
 /// Whether the text holds a reference that is not resolved yet.

@@ -27,6 +27,7 @@ mod of_plan;
 mod outposts;
 pub mod page;
 mod permissions;
+mod parts;
 mod placement;
 mod ports;
 mod references;

@@ -63,11 +63,15 @@ impl Maker<'_> {
         match kind {
             Some("string") if schema["pattern"].is_string() => json!("0.5 GB"),
             Some("string") => self.text().into(),
-            Some("integer") => json!(self.rng.i32(1..1000)),
+            Some("integer") => {
+                let (low, high) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
+                json!(self.rng.i64(low.unwrap_or(1)..=high.unwrap_or(999)))
+            }
             Some("number") => json!(self.rng.f64()),
             Some("boolean") => json!(self.rng.bool()),
             Some("array") => {
-                let length = self.rng.usize(usize::from(self.full)..4);
+                let least = schema["minItems"].as_u64().unwrap_or(u64::from(self.full));
+                let length = self.rng.u64(least..4);
                 (0..length).map(|_| self.value(&schema["items"])).collect()
             }
             Some("object") if schema["properties"].is_object() => self.members(schema),

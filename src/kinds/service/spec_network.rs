@@ -44,10 +44,10 @@ mirror! {
     struct AwsVpcConfiguration: sdk::AwsVpcConfiguration
         = sdk::AwsVpcConfiguration::builder().subnets("").build()? => {
         /// Subnets, at most 16, of one VPC.
-        #[schemars(transform = items_refer("Subnet", "id"))]
+        #[schemars(length(min = 1, max = 16), transform = items_refer("Subnet", "id"))]
         subnets: Vec<String>,
         /// Security groups, at most 5. Default: the VPC's default group.
-        #[schemars(transform = items_refer("SecurityGroup", "id"))]
+        #[schemars(length(max = 5), transform = items_refer("SecurityGroup", "id"))]
         security_groups: Option<Vec<String>>,
         /// Whether tasks get a public address. Fargate only. Default: DISABLED.
         assign_public_ip: Option<Choice<sdk::AssignPublicIp>>,

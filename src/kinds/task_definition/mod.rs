@@ -9,9 +9,6 @@
 //! revisions reach; a deep read always notices.
 
 mod calls;
-mod lint;
-mod lint_containers;
-mod lint_secrets;
 mod lower;
 mod registered;
 pub mod spec;
@@ -31,7 +28,7 @@ pub(crate) use self::calls::retag;
 pub(crate) use self::lower::{FAMILY_REVISION, is_essential};
 pub(crate) use self::registered::describe;
 pub use self::spec::TaskDefinitionSpec;
-use super::{About, Attributes, Changed, Findings, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -69,10 +66,6 @@ impl Kind for TaskDefinition {
 
     fn accept(spec: &mut Value) -> Vec<String> {
         TaskDefinitionSpec::accept(spec).into_iter().map(|dropped| dropped.member).collect()
-    }
-
-    fn lint(spec: &TaskDefinitionSpec, findings: &mut Findings) {
-        lint::lint(spec, findings);
     }
 
     fn normalise(spec: &mut TaskDefinitionSpec, place: &Place) {

@@ -25,10 +25,12 @@ mirror! {
         /// Network of the containers; Fargate needs awsvpc. Default: bridge on Linux, Docker's `default` on Windows.
         network_mode: Option<Choice<sdk::NetworkMode>>,
         /// Containers of the task, at most 10. The manifest owns the whole list.
+        #[schemars(length(min = 1, max = 10))]
         container_definitions: Vec<ContainerDefinition>,
         /// Volumes that the containers may mount.
         volumes: Option<Vec<Volume>>,
         /// Where tasks may run, at most 10 expressions. Not on Fargate.
+        #[schemars(length(max = 10))]
         placement_constraints: Option<Vec<TaskDefinitionPlacementConstraint>>,
         /// Launch types that AWS checks the definition against. Default: EC2.
         requires_compatibilities: Option<Vec<Choice<sdk::Compatibility>>>,
@@ -42,7 +44,7 @@ mirror! {
         ipc_mode: Option<Choice<sdk::IpcMode>>,
         /// App Mesh proxy.
         proxy_configuration: Option<ProxyConfiguration>,
-        /// Elastic Inference accelerators of the task.
+        /// Elastic Inference accelerators of the task. AWS takes none any more.
         inference_accelerators: Option<Vec<InferenceAccelerator>>,
         /// Disk of a Fargate task. Default: 20 GiB.
         ephemeral_storage: Option<EphemeralStorage>,

@@ -105,8 +105,10 @@ mirror! {
     /// A port that the container offers.
     struct PortMapping: sdk::PortMapping {
         /// Port in the container.
+        #[schemars(range(min = 1, max = 65535))]
         container_port: Option<i32>,
         /// Port on the host. Default: chosen (`bridge`), or the container's (`awsvpc` and `host`).
+        #[schemars(range(min = 0, max = 65535))]
         host_port: Option<i32>,
         /// Protocol. Default: tcp.
         protocol: Option<Choice<sdk::TransportProtocol>>,
@@ -268,12 +270,16 @@ mirror! {
         /// `CMD` and its arguments, or `CMD-SHELL` and a line for the shell. Exit code 0 is healthy.
         command: Vec<String>,
         /// Seconds between checks, 5 to 300. Default: 30.
+        #[schemars(range(min = 5, max = 300))]
         interval: Option<i32>,
         /// Seconds until a check has failed, 2 to 60. Default: 5.
+        #[schemars(range(min = 2, max = 60))]
         timeout: Option<i32>,
         /// Failures in a row until the container is unhealthy, 1 to 10. Default: 3.
+        #[schemars(range(min = 1, max = 10))]
         retries: Option<i32>,
         /// Seconds at the start in which failures do not count, 0 to 300. Default: none.
+        #[schemars(range(min = 0, max = 300))]
         start_period: Option<i32>,
     }
 
