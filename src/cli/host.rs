@@ -137,8 +137,19 @@ pub(super) fn host(global: &Global, args: &HostArgs) -> Result<ExitCode, Failure
     }
 }
 
+fn declarations(manifests: &Manifests, global: &Global) -> Result<Declarations, Failure> {
+    let declared = Declarations::of(&manifests.load(global)?);
+    match &global.region {
+        Some(region) if *region != declared.place.region => {
+            let message = format!("the stack {} belongs to region {}", declared.place.stack, declared.place.region);
+            Err(Failure::because(format!("{message}; {region} was asked for"), "leave --region out"))
+        }
+        _ => Ok(declared),
+    }
+}
+
 fn bootstrap(global: &Global, args: &BootstrapArgs) -> Result<ExitCode, Failure> {
-    let declared = Declarations::of(&args.manifests.load(global)?);
+    let declared = declarations(&args.manifests, global)?;
     let host = Host::read(&declared, &args.address)?;
     let format = match args.format {
         None => Format::of(&host),
@@ -156,13 +167,12 @@ fn check(global: &Global, args: &CheckArgs) -> Result<ExitCode, Failure> {
     if args.paths.is_empty() {
         return args.out.write(&check::write(check::For::Region(global.region.as_deref())), true);
     }
-    let manifests = Manifests { paths: args.paths.clone() };
-    let declared = Declarations::of(&manifests.load(global)?);
+    let declared = declarations(&Manifests { paths: args.paths.clone() }, global)?;
     args.out.write(&check::write(check::For::Stack(&declared)), true)
 }
 
 fn endpoints(global: &Global, args: &EndpointsArgs) -> Result<ExitCode, Failure> {
-    let found = endpoints::of_stack(&Declarations::of(&args.manifests.load(global)?));
+    let found = endpoints::of_stack(&declarations(&args.manifests, global)?);
     let default = if global.output == Output::Json { EndpointsFormat::Json } else { EndpointsFormat::Text };
     let text = match args.format.unwrap_or(default) {
         EndpointsFormat::Text => found.text(),
@@ -174,7 +184,7 @@ fn endpoints(global: &Global, args: &EndpointsArgs) -> Result<ExitCode, Failure>
 }
 
 fn cost(global: &Global, args: &CostArgs) -> Result<ExitCode, Failure> {
-    let found = cost::cost(&Declarations::of(&args.manifests.load(global)?), args.price, args.hours);
+    let found = cost::cost(&declarations(&args.manifests, global)?, args.price, args.hours);
     if global.output == Output::Json {
         print(&json(&HostCostOutput { format_version: FORMAT_VERSION, cost: &found }));
     } else {

@@ -52,6 +52,8 @@ fn wrong_questions_are_answered() {
     asked("till-1").ends_with(64).complains(&["is not an address"]);
     tree.run(&["host", "cost", "manifests", "--price", "-1"]).ends_with(64);
     tree.run(&["host", "cost", "manifests", "--price=nan"]).ends_with(64);
+    let elsewhere = tree.run(&["host", "check", "manifests", "--region", "eu-west-1"]).ends_with(1);
+    elsewhere.complains(&["belongs to region us-west-2; eu-west-1 was asked for"]);
     let alone = Tree::new(&[("stack.yaml", STACK)]);
     let none = alone.run(&["host", "bootstrap", "ExternalInstance/a", "manifests"]).ends_with(1);
     none.complains(&["the stack declares no host"]);
