@@ -134,7 +134,7 @@ impl Command {
         match self {
             Self::Lint(_) => &[Text, Json, Github, Sarif],
             Self::Plan(_) | Self::Apply(_) | Self::Destroy(_) | Self::Diff(_) => &[Text, Json, Markdown, Github],
-            Self::Watch(_) | Self::Status(_) | Self::Explain(_) => &[Text, Json],
+            Self::Watch(_) | Self::Status(_) | Self::Explain(_) | Self::Host(_) => &[Text, Json],
             Self::Init(_) | Self::Graph(_) | Self::Schema(_) | Self::Sandbox(_) | Self::Completions(_) => &[Text],
         }
     }
