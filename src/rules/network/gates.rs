@@ -352,7 +352,10 @@ fn dynamic(declared: &Declared<'_>, hits: &mut Hits) {
 }
 
 fn closed(declared: &Declared<'_>, hits: &mut Hits) {
-    for host in declared.of("Instance") {
+    // Behind a proxy it is the proxy's port.
+    let has_proxy =
+        |host: &Node<'_>| ["HTTP_PROXY", "HTTPS_PROXY"].into_iter().any(|name| setting(*host, name).is_given());
+    for host in declared.of("Instance").filter(|host| !has_proxy(host)) {
         let Some(groups) =
             groups(host, declared).filter(|groups| groups.iter().all(|one| one.get("egress").is_given()))
         else {

@@ -32,10 +32,5 @@ pub(super) static GROUP: Group = Group {
         ("ECR-01", "no kind Repository yet, and an image's name does not tell whether its tag can move"),
         ("ECR-03", "no kind Repository yet"),
         ("QTA-01", "needs what only AWS knows: the account's quotas (phase 1)"),
-        (
-            "QTA-02",
-            "a matter of a run, not of manifests: how many revisions it registers is known after reading AWS, and the \
-             calls then go at ECS's pace",
-        ),
     ],
 };
