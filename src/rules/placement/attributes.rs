@@ -137,7 +137,7 @@ mod tests {
     fn names_and_values_are_those_of_ecs() {
         assert!(ids("site: oslo, 'rack/row': b 7, zone: '${Cluster.stores.name}'").is_empty());
         assert_eq!(ids("ecs.os-type: x"), ["PLC-10"]);
-        for wrong in ["a b: x", "site: ''", "site: ' x'", "site: é", "site: a,b"] {
+        for wrong in ["a b: x", "site: ''", "site: ' x'", "site: é", "site: 'a,b'"] {
             assert_eq!(ids(wrong), ["PLC-09"], "{wrong}");
         }
         let many: Vec<String> = (0..11).map(|index| format!("a{index}: x")).collect();

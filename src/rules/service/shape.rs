@@ -474,7 +474,11 @@ fn silent_rebalancing(declared: &Declared<'_>, hits: &mut Hits) {
             && launch_type(service, declared) == Some("EC2")
             && controller(service) == "ECS"
             && no_rebalancing(service).is_none();
-        let Some(cluster) = cluster_name(service.get("cluster"), declared).filter(|_| is_concerned) else { continue };
+        let Some(cluster) =
+            cluster_name(service.get("cluster"), declared).filter(|name| is_concerned && hosts.cluster(name).is_some())
+        else {
+            continue;
+        };
         let zones = hosts.zones(&cluster);
         if zones.len() > 1 {
             let message =
