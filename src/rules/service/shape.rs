@@ -361,26 +361,18 @@ spec: {cluster: shop, taskDefinition: '${TaskDefinition.till}', launchType: EC2,
         source: "aws/containers-roadmap#692",
         check: Check::Each("Service", daemon_providers),
         bad: "
-kind: Cluster
-metadata: {name: shop}
-spec:
-  capacityProviders: [racks]
-  defaultCapacityProviderStrategy: [{capacityProvider: racks, weight: 1}]
----
 kind: Service
 metadata: {name: logs}
-spec: {cluster: '${Cluster.shop}', taskDefinition: 'logs:7', schedulingStrategy: DAEMON}
+spec:
+  cluster: shop
+  taskDefinition: logs:7
+  schedulingStrategy: DAEMON
+  capacityProviderStrategy: [{capacityProvider: racks, weight: 1}]
 ",
         good: "
-kind: Cluster
-metadata: {name: shop}
-spec:
-  capacityProviders: [racks]
-  defaultCapacityProviderStrategy: [{capacityProvider: racks, weight: 1}]
----
 kind: Service
 metadata: {name: logs}
-spec: {cluster: '${Cluster.shop}', taskDefinition: 'logs:7', schedulingStrategy: DAEMON, launchType: EC2}
+spec: {cluster: shop, taskDefinition: 'logs:7', schedulingStrategy: DAEMON, launchType: EC2}
 ",
     },
 ];
