@@ -60,7 +60,7 @@ spec: {cluster: stores, taskDefinition: 'till:7', launchType: EXTERNAL, desiredC
         severity: Error,
         title: "a network mode that external instances do not have",
         why: "awsvpc gives each task a network interface of a VPC, which a host outside AWS cannot have. Linux tasks there use \
-              bridge, host or none; Windows tasks leave networkMode out. (bridge on Windows is a warning: AWS's samples have it.)",
+              bridge, host or none; Windows tasks leave networkMode out. On Windows, bridge is a warning, because AWS's samples have it.",
         source: "Amazon ECS Developer Guide, Amazon ECS clusters for external instances",
         check: Check::Each("TaskDefinition", own_interface),
         bad: "
@@ -268,7 +268,7 @@ spec:
         title: "a network configuration on external instances",
         why: "Subnets, security groups and public addresses are for tasks with network mode awsvpc, which external instances do \
               not have. AWS refuses it: \"Network Configuration is not valid for the given networkMode of this task definition.\" \
-              (Where the task definition is declared, the rule for its network mode says so.)",
+              Where the task definition is declared, NET-02 says so.",
         source: "Amazon ECS API, CreateService and RunTask, networkConfiguration",
         check: Check::All(network_configuration),
         bad: "

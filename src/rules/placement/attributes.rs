@@ -14,8 +14,8 @@ pub(super) static RULES: &[Rule] = &[
         severity: Error,
         title: "an attribute that a host cannot have",
         why: "A name is 1 to 128 letters, digits and - _ . / \\, a value likewise, with @ : and spaces inside. A host has 10 \
-              attributes of the user's own. PutAttributes refuses others. (Those of an Instance are settings of its agent, \
-              and AGT-07 looks at them.)",
+              attributes of the user's own. PutAttributes refuses others. Those of an Instance are settings of its agent, \
+              and AGT-07 looks at them.",
         source: "Amazon ECS API, Attribute and PutAttributes",
         check: Check::Each("ExternalInstance", attributes),
         bad: "

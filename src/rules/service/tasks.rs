@@ -152,7 +152,7 @@ fn limits(task: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
         let Some(text) = name.text().filter(|text| !names.contains(text)) else { continue };
         let help = match closest(text, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it has {}", list(names.iter().copied())),
+            None => format!("write {}", list(names.iter().copied())),
         };
         hits.add(name, format!("{} has no container `{text}`", definition.address()))
             .beside(definition.get("containerDefinitions"), "its containers")
