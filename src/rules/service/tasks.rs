@@ -56,7 +56,7 @@ spec:
         severity: Error,
         title: "overrides that come to a size which Fargate does not have",
         why: "Fargate has certain pairs of CPU and memory. With the overrides in place of what the task definition says, the \
-              task has none of them, and AWS refuses it: \"No Fargate configuration exists for given values.\"",
+              task has none of them, and AWS refuses it: \"No Fargate configuration exists for given values\".",
         source: "Amazon ECS Developer Guide, Task CPU and memory on Fargate; Amazon ECS API, TaskOverride",
         check: Check::Each("Task", size),
         bad: "
