@@ -422,7 +422,7 @@ fn daemon_controller(service: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
 }
 
 /// Why a service cannot rebalance, and the member that says so.
-fn no_rebalancing<'a>(service: Node<'a>) -> Option<(Node<'a>, &'static str)> {
+fn no_rebalancing(service: Node<'_>) -> Option<(Node<'_>, &'static str)> {
     let most = service.at("deploymentConfiguration.maximumPercent");
     let first = service.get("placementStrategy").items().next();
     if is_daemon(service) {
