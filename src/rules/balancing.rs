@@ -355,9 +355,9 @@ spec:
         id: "SD-04",
         severity: Error,
         title: "a service registry that is told the port twice",
-        why: "With network mode awsvpc, AWS takes port, or containerName and containerPort, for SRV records, and not both. (For A \
+        why: "With network mode awsvpc, AWS takes port, or containerName and containerPort, for SRV records, and not both. For A \
               records it takes neither: \"The values specified for serviceRegistries do not require a value for \
-              'containerPort'. Remove the value and retry.\" Which records there are, Cloud Map knows.)",
+              'containerPort'. Remove the value and retry.\" Which records there are, Cloud Map knows.",
         source: "Amazon ECS API, ServiceRegistry.containerName and port",
         check: Check::Each("Service", port_twice),
         bad: "
@@ -399,7 +399,7 @@ fn targets(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
         let Some(container) = containers(definition).find(|container| container.get("name").is(text)) else {
             let help = match closest(text, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("it has {}", list(names.iter().copied())),
+                None => format!("write {}", list(names.iter().copied())),
             };
             hits.add(name, format!("{} has no container `{text}`", definition.address()))
                 .beside(definition.get("containerDefinitions"), "its containers")
@@ -417,7 +417,7 @@ fn targets(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
                 .beside(mappings, "its port mappings")
                 .help(match ports.is_empty() {
                     true => format!("add {{containerPort: {number}}} to its portMappings"),
-                    false => format!("it has {}", list(ports.iter().map(String::as_str))),
+                    false => format!("write {}", list(ports.iter().map(String::as_str))),
                 });
         }
     }

@@ -46,6 +46,8 @@ pub(super) struct Hosts<'a> {
     by_cluster: BTreeMap<String, Vec<Host<'a>>>,
     /// Whether a host is declared whose cluster is not known.
     has_strays: bool,
+    /// Whether an instance is declared without settings of an agent, which may join `default`, or have no agent.
+    has_plain: bool,
     /// Whether an activation is for more external hosts than use it here.
     has_room_for_others: bool,
     eligible: RefCell<BTreeMap<(String, bool, String), Option<i64>>>,
@@ -78,6 +80,7 @@ impl<'a> Hosts<'a> {
             clusters: declared.of("Cluster").filter_map(|cluster| Some((name_of(cluster)?, cluster))).collect(),
             by_cluster: BTreeMap::new(),
             has_strays: false,
+            has_plain: false,
             has_room_for_others: false,
             eligible: RefCell::default(),
         };
@@ -122,10 +125,9 @@ impl<'a> Hosts<'a> {
             None => Some(BTreeMap::new()),
             Some(value) => attributes_of(value),
         };
-        // No settings at all: what it runs is not said, and perhaps no agent.
-        let is_sure = config.is_given();
-        self.has_strays |= !is_sure && cluster.is_none();
-        if !is_sure {
+        if !config.is_given() {
+            self.has_plain = true;
+            self.has_strays |= says_cluster;
             return;
         }
         self.add(
@@ -170,7 +172,8 @@ impl<'a> Hosts<'a> {
         let declaration = self.cluster(cluster)?;
         let has_groups =
             declaration.get("capacityProviders").items().any(|item| !item.is_any(&["FARGATE", "FARGATE_SPOT"]));
-        if has_groups || self.has_strays || (is_external && self.has_room_for_others) {
+        let may_have_more = if is_external { self.has_room_for_others } else { self.has_plain && cluster == "default" };
+        if has_groups || self.has_strays || may_have_more {
             return None;
         }
         let all: Vec<&Host<'_>> =

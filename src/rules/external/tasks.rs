@@ -1,7 +1,9 @@
 //! EXT: what tasks on external instances cannot have.
 
-use crate::diagnostic::Severity::{Error, Note};
-use crate::rules::workload::{all_runners, containers, definition, is_daemon, is_for, launch_type, network};
+use crate::diagnostic::Severity::{Error, Note, Warning};
+use crate::rules::workload::{
+    all_runners, containers, definition, is_daemon, is_for, is_windows, launch_type, network,
+};
 use crate::rules::{Check, Declared, Hits, Node, Rule};
 
 pub(super) static RULES: &[Rule] = &[
@@ -56,9 +58,9 @@ spec: {cluster: stores, taskDefinition: 'till:7', launchType: EXTERNAL, desiredC
     Rule {
         id: "EXT-03",
         severity: Error,
-        title: "network mode awsvpc on external instances",
+        title: "a network mode that external instances do not have",
         why: "awsvpc gives each task a network interface of a VPC, which a host outside AWS cannot have. Linux tasks there use \
-              bridge, host or none; Windows tasks leave networkMode out.",
+              bridge, host or none; Windows tasks leave networkMode out. On Windows, bridge is a warning, because AWS's samples have it.",
         source: "Amazon ECS Developer Guide, Amazon ECS clusters for external instances",
         check: Check::Each("TaskDefinition", own_interface),
         bad: "
@@ -266,7 +268,7 @@ spec:
         title: "a network configuration on external instances",
         why: "Subnets, security groups and public addresses are for tasks with network mode awsvpc, which external instances do \
               not have. AWS refuses it: \"Network Configuration is not valid for the given networkMode of this task definition.\" \
-              (Where the task definition is declared, the rule for its network mode says so.)",
+              Where the task definition is declared, NET-02 says so.",
         source: "Amazon ECS API, CreateService and RunTask, networkConfiguration",
         check: Check::All(network_configuration),
         bad: "
@@ -316,10 +318,17 @@ fn discovery(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
 
 fn own_interface(definition: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     let mode = definition.get("networkMode");
+    let Some(text) = mode.text().filter(|_| is_for(definition, "EXTERNAL", declared)) else { return };
     // With a proxy, EXT-06 says it.
-    if mode.is("awsvpc") && !definition.get("proxyConfiguration").is_given() && is_for(definition, "EXTERNAL", declared)
-    {
-        hits.add(mode, "external instances do not have network mode awsvpc").help("write bridge, host or none");
+    if text == "awsvpc" && !definition.get("proxyConfiguration").is_given() {
+        let modes = if is_windows(definition) { "leave networkMode out" } else { "write bridge, host or none" };
+        hits.add(mode, "external instances do not have network mode awsvpc").help(modes);
+    } else if is_windows(definition) && ["host", "none"].contains(&text) {
+        hits.add(mode, format!("Windows tasks on external instances do not have network mode {text}"))
+            .help("leave networkMode out");
+    } else if is_windows(definition) && text == "bridge" {
+        let message = "Windows tasks on external instances have Docker's own network, which on Windows is not bridge";
+        hits.add_as(Warning, mode, message).help("leave networkMode out");
     }
 }
 

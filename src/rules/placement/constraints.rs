@@ -370,7 +370,7 @@ mod tests {
         };
         let site = ", ECS_INSTANCE_ATTRIBUTES: {site: oslo}";
         let told = found("PLC-08", &text("attribute:site == olso", site));
-        assert!(told[0].0.ends_with("the attribute `site` is oslo on the declared hosts"), "{told:?}");
+        assert!(told[0].0.ends_with("the attribute `site` is `oslo` on the declared hosts"), "{told:?}");
         assert_eq!(told[0].2, "did you mean `oslo`?");
         let told = found("PLC-08", &text("attribute:stie == oslo", site));
         assert!(told[0].0.ends_with("the declared host has no attribute `stie`"), "{told:?}");

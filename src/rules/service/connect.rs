@@ -174,7 +174,7 @@ fn port_name(node: Node<'_>, service: Node<'_>, declared: &Declared<'_>, hits: &
     let help = match closest(text, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => format!("add `name: {text}` to the port mapping"),
-        None => format!("it names {}", list(known)),
+        None => format!("write {}", list(known)),
     };
     hits.add(node, format!("no port mapping of {} is named `{text}`", definition.address()))
         .beside(definition.get("containerDefinitions"), "its containers")

@@ -281,7 +281,9 @@ mod tests {
     fn ids(members: &str) -> Vec<String> {
         let text = format!("kind: Service\nmetadata: {{name: till}}\nspec: {{cluster: shop, {members}}}\n");
         let ids = findings(&text).into_iter().map(|finding| finding.code.to_string());
-        ids.filter(|id| id.starts_with("SVC-")).collect()
+        let mut ids: Vec<String> = ids.filter(|id| id.starts_with("SVC-")).collect();
+        ids.sort();
+        ids
     }
 
     const BALANCER: &str = "loadBalancers: [{loadBalancerName: front, containerName: app, containerPort: 80}]";

@@ -361,26 +361,18 @@ spec: {cluster: shop, taskDefinition: '${TaskDefinition.till}', launchType: EC2,
         source: "aws/containers-roadmap#692",
         check: Check::Each("Service", daemon_providers),
         bad: "
-kind: Cluster
-metadata: {name: shop}
-spec:
-  capacityProviders: [racks]
-  defaultCapacityProviderStrategy: [{capacityProvider: racks, weight: 1}]
----
 kind: Service
 metadata: {name: logs}
-spec: {cluster: '${Cluster.shop}', taskDefinition: 'logs:7', schedulingStrategy: DAEMON}
+spec:
+  cluster: shop
+  taskDefinition: logs:7
+  schedulingStrategy: DAEMON
+  capacityProviderStrategy: [{capacityProvider: racks, weight: 1}]
 ",
         good: "
-kind: Cluster
-metadata: {name: shop}
-spec:
-  capacityProviders: [racks]
-  defaultCapacityProviderStrategy: [{capacityProvider: racks, weight: 1}]
----
 kind: Service
 metadata: {name: logs}
-spec: {cluster: '${Cluster.shop}', taskDefinition: 'logs:7', schedulingStrategy: DAEMON, launchType: EC2}
+spec: {cluster: shop, taskDefinition: 'logs:7', schedulingStrategy: DAEMON, launchType: EC2}
 ",
     },
 ];
@@ -430,7 +422,7 @@ fn daemon_controller(service: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
 }
 
 /// Why a service cannot rebalance, and the member that says so.
-fn no_rebalancing<'a>(service: Node<'a>) -> Option<(Node<'a>, &'static str)> {
+fn no_rebalancing(service: Node<'_>) -> Option<(Node<'_>, &'static str)> {
     let most = service.at("deploymentConfiguration.maximumPercent");
     let first = service.get("placementStrategy").items().next();
     if is_daemon(service) {
@@ -474,7 +466,11 @@ fn silent_rebalancing(declared: &Declared<'_>, hits: &mut Hits) {
             && launch_type(service, declared) == Some("EC2")
             && controller(service) == "ECS"
             && no_rebalancing(service).is_none();
-        let Some(cluster) = cluster_name(service.get("cluster"), declared).filter(|_| is_concerned) else { continue };
+        let Some(cluster) =
+            cluster_name(service.get("cluster"), declared).filter(|name| is_concerned && hosts.cluster(name).is_some())
+        else {
+            continue;
+        };
         let zones = hosts.zones(&cluster);
         if zones.len() > 1 {
             let message =

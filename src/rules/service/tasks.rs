@@ -56,7 +56,7 @@ spec:
         severity: Error,
         title: "overrides that come to a size which Fargate does not have",
         why: "Fargate has certain pairs of CPU and memory. With the overrides in place of what the task definition says, the \
-              task has none of them, and AWS refuses it: \"No Fargate configuration exists for given values.\"",
+              task has none of them, and AWS refuses it: \"No Fargate configuration exists for given values\".",
         source: "Amazon ECS Developer Guide, Task CPU and memory on Fargate; Amazon ECS API, TaskOverride",
         check: Check::Each("Task", size),
         bad: "
@@ -152,7 +152,7 @@ fn limits(task: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
         let Some(text) = name.text().filter(|text| !names.contains(text)) else { continue };
         let help = match closest(text, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it has {}", list(names.iter().copied())),
+            None => format!("write {}", list(names.iter().copied())),
         };
         hits.add(name, format!("{} has no container `{text}`", definition.address()))
             .beside(definition.get("containerDefinitions"), "its containers")
