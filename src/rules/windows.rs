@@ -388,19 +388,13 @@ fn systems(declared: &Declared<'_>, hits: &mut Hits) {
         let family = definition.at("runtimePlatform.operatingSystemFamily");
         let Some(wanted) = family.text() else { continue };
         let hosts = hosts.of(runner, declared);
-        let Some(systems) = hosts.iter().map(|host| system(*host)).collect::<Option<Vec<_>>>() else { continue };
-        let Some((first, host)) = systems.first().zip(hosts.first()) else { continue };
-        if systems.iter().all(|system| system != wanted) && seen.insert(definition.address()) {
-            hits.add(
-                family,
-                format!(
-                    "no instance that {} can run on has {wanted}; {} has {first}",
-                    runner.address(),
-                    host.address()
-                ),
-            )
-            .help("take the image that fits, or write what the instances have")
-            .beside(host.get("imageId"), "the image of the instance");
+        let Some(host) = hosts.first() else { continue };
+        let is_other = |host: &Node<'_>| system(*host).is_some_and(|system| system != wanted);
+        if hosts.iter().all(is_other) && seen.insert(definition.address()) {
+            let message = format!("no instance that {} can run on has {wanted}", runner.address());
+            hits.add(family, message)
+                .help("take the image that fits, or write what the instances have")
+                .beside(host.get("imageId"), "one of the instances");
         }
     }
 }
@@ -468,10 +462,10 @@ fn on_instances(declared: &Declared<'_>, hits: &mut Hits) {
         let Some(definition) = definition(runner, declared) else { continue };
         let Some(gpu) = containers(definition).flat_map(gpus).next() else { continue };
         let hosts = hosts.of(runner, declared);
-        let types: Option<Vec<&str>> = hosts.iter().map(|host| host.get("instanceType").text()).collect();
-        let Some((host, types)) = hosts.first().zip(types) else { continue };
-        if !types.iter().any(|one| has_gpus(one)) && seen.insert(definition.address()) {
-            hits.add(gpu, format!("no instance that {} can run on has GPUs: {}", runner.address(), types.join(", ")))
+        let Some(host) = hosts.first() else { continue };
+        let has_none = |host: &Node<'_>| host.get("instanceType").text().is_some_and(|one| !has_gpus(one));
+        if hosts.iter().all(has_none) && seen.insert(definition.address()) {
+            hits.add(gpu, format!("no instance that {} can run on has GPUs", runner.address()))
                 .help("use instances of the p or g family with the ECS-optimized image for GPUs")
                 .beside(host.get("instanceType"), "one of the instances");
         }
