@@ -95,8 +95,8 @@ spec:
         severity: Error,
         title: "tasks of one operating system and instances of another",
         why: "A task is placed where the attribute ecs.os-family is what its runtimePlatform says: Windows Server 2022 Core \
-              is neither Linux, nor 2019, nor 2022 Full. Windows has no EFS. The operating system of an instance is known \
-              where its image is named by a public parameter.",
+              is neither Linux, nor 2019, nor 2022 Full. The operating system of an instance is known where its image is \
+              named by a public parameter. Of volumes that one system alone has, VOL-08 and EFS-12 tell.",
         source: "Amazon ECS API, RuntimePlatform.operatingSystemFamily",
         check: Check::All(systems),
         bad: concat!(
@@ -373,14 +373,6 @@ fn system(instance: Node<'_>) -> Option<String> {
 }
 
 fn systems(declared: &Declared<'_>, hits: &mut Hits) {
-    for definition in declared.of("TaskDefinition").filter(|definition| is_windows(*definition)) {
-        // FG-17 says it of Fargate.
-        let volumes = definition.get("volumes").items().map(|volume| volume.get("efsVolumeConfiguration"));
-        let is_fargate = is_for(definition, "FARGATE", declared);
-        for volume in volumes.filter(|volume| volume.is_given() && !is_fargate) {
-            hits.add(volume, "Windows containers have no volumes from EFS").help("use FSx for Windows File Server");
-        }
-    }
     let hosts = Hosts::new(declared);
     let mut seen = BTreeSet::new();
     for runner in all_runners(declared) {
