@@ -37,6 +37,11 @@ impl TaskDefinitionSpec {
         self.network_mode.as_ref().map_or("bridge", |mode| mode.as_str())
     }
 
+    pub(super) fn is_windows(&self) -> bool {
+        let family = self.runtime_platform.as_ref().and_then(|platform| platform.operating_system_family.as_ref());
+        family.is_some_and(|family| family.as_str().starts_with("WINDOWS"))
+    }
+
     pub(super) fn container(&self, name: &str) -> Option<&ContainerDefinition> {
         self.container_definitions.iter().find(|container| container.name == name)
     }
