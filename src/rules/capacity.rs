@@ -277,6 +277,6 @@ mod tests {
         assert_eq!(codes("[{capacityProvider: a, weight: 1, base: 1}, {capacityProvider: b, base: 1}]"), ["CP-02"]);
         assert_eq!(codes("[{capacityProvider: a, weight: 1001}]"), ["CP-02"]);
         assert_eq!(codes("[{capacityProvider: c, weight: 1}]"), ["CP-03"]);
-        assert_eq!(codes("[{capacityProvider: FARGATE, weight: 1}, {capacityProvider: a}]"), ["CP-01", "CP-03"]);
+        assert_eq!(codes("[{capacityProvider: FARGATE, weight: 1}, {capacityProvider: a}]"), ["CP-03", "CP-01"]);
     }
 }

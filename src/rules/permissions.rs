@@ -165,7 +165,7 @@ pub(super) fn trusts(role: Node<'_>, service: &str) -> Option<bool> {
         }
         is_known &= value["NotPrincipal"].is_null() && value["Principal"] != "*";
         for name in each(&value["Principal"]["Service"]).iter().filter_map(Value::as_str) {
-            is_known &= !is_open(name) && name != "*";
+            is_known &= !is_open(name) && !name.contains('*');
             if of_service(name) == Some(service) {
                 return Some(true);
             }

@@ -95,8 +95,8 @@ spec:
         severity: Error,
         title: "tasks of one operating system and instances of another",
         why: "A task is placed where the attribute ecs.os-family is what its runtimePlatform says: Windows Server 2022 Core \
-              is neither Linux, nor 2019, nor 2022 Full. Windows has no EFS. The operating system of an instance is known \
-              where its image is named by a public parameter.",
+              is neither Linux, nor 2019, nor 2022 Full. The operating system of an instance is known where its image is \
+              named by a public parameter. Of volumes that one system alone has, VOL-08 and EFS-12 tell.",
         source: "Amazon ECS API, RuntimePlatform.operatingSystemFamily",
         check: Check::All(systems),
         bad: concat!(
@@ -373,14 +373,6 @@ fn system(instance: Node<'_>) -> Option<String> {
 }
 
 fn systems(declared: &Declared<'_>, hits: &mut Hits) {
-    for definition in declared.of("TaskDefinition").filter(|definition| is_windows(*definition)) {
-        // FG-17 says it of Fargate.
-        let volumes = definition.get("volumes").items().map(|volume| volume.get("efsVolumeConfiguration"));
-        let is_fargate = is_for(definition, "FARGATE", declared);
-        for volume in volumes.filter(|volume| volume.is_given() && !is_fargate) {
-            hits.add(volume, "Windows containers have no volumes from EFS").help("use FSx for Windows File Server");
-        }
-    }
     let hosts = Hosts::new(declared);
     let mut seen = BTreeSet::new();
     for runner in all_runners(declared) {
@@ -388,19 +380,13 @@ fn systems(declared: &Declared<'_>, hits: &mut Hits) {
         let family = definition.at("runtimePlatform.operatingSystemFamily");
         let Some(wanted) = family.text() else { continue };
         let hosts = hosts.of(runner, declared);
-        let Some(systems) = hosts.iter().map(|host| system(*host)).collect::<Option<Vec<_>>>() else { continue };
-        let Some((first, host)) = systems.first().zip(hosts.first()) else { continue };
-        if systems.iter().all(|system| system != wanted) && seen.insert(definition.address()) {
-            hits.add(
-                family,
-                format!(
-                    "no instance that {} can run on has {wanted}; {} has {first}",
-                    runner.address(),
-                    host.address()
-                ),
-            )
-            .help("take the image that fits, or write what the instances have")
-            .beside(host.get("imageId"), "the image of the instance");
+        let Some(host) = hosts.first() else { continue };
+        let is_other = |host: &Node<'_>| system(*host).is_some_and(|system| system != wanted);
+        if hosts.iter().all(is_other) && seen.insert(definition.address()) {
+            let message = format!("no instance that {} can run on has {wanted}", runner.address());
+            hits.add(family, message)
+                .help("take the image that fits, or write what the instances have")
+                .beside(host.get("imageId"), "one of the instances");
         }
     }
 }
@@ -468,10 +454,10 @@ fn on_instances(declared: &Declared<'_>, hits: &mut Hits) {
         let Some(definition) = definition(runner, declared) else { continue };
         let Some(gpu) = containers(definition).flat_map(gpus).next() else { continue };
         let hosts = hosts.of(runner, declared);
-        let types: Option<Vec<&str>> = hosts.iter().map(|host| host.get("instanceType").text()).collect();
-        let Some((host, types)) = hosts.first().zip(types) else { continue };
-        if !types.iter().any(|one| has_gpus(one)) && seen.insert(definition.address()) {
-            hits.add(gpu, format!("no instance that {} can run on has GPUs: {}", runner.address(), types.join(", ")))
+        let Some(host) = hosts.first() else { continue };
+        let has_none = |host: &Node<'_>| host.get("instanceType").text().is_some_and(|one| !has_gpus(one));
+        if hosts.iter().all(has_none) && seen.insert(definition.address()) {
+            hits.add(gpu, format!("no instance that {} can run on has GPUs", runner.address()))
                 .help("use instances of the p or g family with the ECS-optimized image for GPUs")
                 .beside(host.get("instanceType"), "one of the instances");
         }

@@ -266,7 +266,8 @@ mod tests {
             ("memory: 1 GB", &["FG-03"]),
             ("cpu: 256", &["FG-03"]),
             ("cpu: 8192\n  memory: 20 GB", &[]),
-            ("cpu: 32768\n  memory: 64 GB", &["FG-02"]),
+            ("cpu: 32768\n  memory: 64 GB", &[]),
+            ("cpu: 32768\n  memory: 62 GB", &["FG-02"]),
             (
                 "cpu: 256\n  memory: 512\n  runtimePlatform: {operatingSystemFamily: WINDOWS_SERVER_2022_CORE}",
                 &["FG-05"],

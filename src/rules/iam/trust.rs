@@ -446,6 +446,40 @@ fn made_for(role: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::{Diagnostic, Edit};
+    use crate::rules::tests::findings;
+
+    /// What is found of a task's role whose trust policy has this statement.
+    fn trusted(statement: &str) -> Vec<Diagnostic> {
+        findings(&format!(
+            "kind: TaskDefinition\nmetadata: {{name: till}}\nspec:\n  taskRoleArn: ${{Role.till}}\n  containerDefinitions: \
+             [{{name: app, image: 'nginx:1.29', memory: 64}}]\n---\nkind: Role\nmetadata: {{name: till}}\nspec:\n  \
+             assumeRolePolicyDocument: {{Version: '2012-10-17', Statement: {statement}}}\n"
+        ))
+    }
+
+    #[test]
+    fn a_trust_without_a_source_can_be_mended_by_itself() {
+        let found = trusted("{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: 'sts:AssumeRole'}");
+        assert_eq!(found.iter().map(|one| &*one.code).collect::<Vec<_>>(), ["IAM-07"]);
+        assert_eq!(found[0].severity, Warning);
+        let fix = found[0].fix.as_ref().unwrap();
+        assert_eq!(fix.pointer, "/spec/assumeRolePolicyDocument/Statement/Condition");
+        let Edit::Set(condition) = &fix.edit else { panic!("{:?}", fix.edit) };
+        assert_eq!(condition["StringEquals"]["aws:SourceAccount"], "123456789012");
+        assert_eq!(condition["ArnLike"]["aws:SourceArn"], "arn:aws:ecs:eu-central-1:123456789012:*");
+    }
+
+    #[test]
+    fn trust_that_is_not_known_is_not_doubted() {
+        for statement in [
+            "{Effect: Allow, Principal: '*', Action: 'sts:AssumeRole'}",
+            "{Effect: Allow, Principal: {Service: '*.amazonaws.com'}, NotAction: 'iam:*'}",
+        ] {
+            let found = trusted(statement);
+            assert!(!found.iter().any(|one| one.code == "IAM-07" && one.severity == Error), "{statement}");
+        }
+    }
 
     #[test]
     fn sources_of_calls() {

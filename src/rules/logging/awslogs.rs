@@ -508,6 +508,9 @@ fn group_can_be_made(declared: &Declared<'_>, hits: &mut Hits) {
     let mut seen = BTreeSet::new();
     for runner in all_runners(declared) {
         let Some(definition) = definition(runner, declared) else { continue };
+        if !with_awslogs(definition).any(|container| making(&container)) {
+            continue;
+        }
         let roles = hosts.of(runner, declared).iter().map(|host| instance_role(*host, declared));
         let Some(roles) = roles.collect::<Option<Vec<_>>>() else { continue };
         let is_refused = roles.iter().all(|role| may(*role, ACTION) == Some(false));

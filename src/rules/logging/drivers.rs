@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::super::runs::{Hosts, all_runners, log_option};
-use super::super::workload::{containers, definition, is_for};
+use super::super::workload::{containers, definition, is_for, runners};
 use super::{Check, Declared, Hits, Node, Rule};
 use crate::diagnostic::Severity::{Error, Warning};
 
@@ -204,21 +204,24 @@ fn waits_for_logs(declared: &Declared<'_>, hits: &mut Hits) {
     let is_on_outpost = |host: &Node<'_>| {
         declared.target(host.get("subnetId")).is_some_and(|subnet| subnet.get("outpostArn").is_given())
     };
-    let at_edge: BTreeSet<_> = all_runners(declared)
-        .filter(|runner| hosts.of(*runner, declared).iter().any(is_on_outpost))
-        .filter_map(|runner| Some(definition(runner, declared)?.address()))
-        .collect();
     for definition in declared.of("TaskDefinition") {
-        if !at_edge.contains(definition.address()) && !is_for(definition, "EXTERNAL", declared) {
+        let modes: Vec<Node<'_>> = containers(definition)
+            .filter(|container| container.at("logConfiguration.logDriver").is("awslogs"))
+            .map(|container| log_option(container, "mode"))
+            .filter(|mode| mode.is("blocking"))
+            .collect();
+        let is_at_edge = || {
+            is_for(definition, "EXTERNAL", declared)
+                || runners(definition, declared)
+                    .into_iter()
+                    .any(|runner| hosts.of(runner, declared).iter().any(is_on_outpost))
+        };
+        if modes.is_empty() || !is_at_edge() {
             continue;
         }
-        for container in containers(definition) {
-            let is_awslogs = container.at("logConfiguration.logDriver").is("awslogs");
-            let mode = log_option(container, "mode");
-            if is_awslogs && mode.is("blocking") {
-                hits.add(mode, "with mode blocking the application stands still while the link to the Region is cut")
-                    .help("write mode: non-blocking, and as max-buffer-size what may wait: 25m");
-            }
+        for mode in modes {
+            hits.add(mode, "with mode blocking the application stands still while the link to the Region is cut")
+                .help("write mode: non-blocking, and as max-buffer-size what may wait: 25m");
         }
     }
 }

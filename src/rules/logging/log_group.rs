@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_key_is_an_arn_of_a_key() {
-        for bad in ["1234", "alias/logs", "'arn:aws:kms:us-west-2:123456789012:alias/logs'"] {
+        for bad in ["'1234'", "alias/logs", "'arn:aws:kms:us-west-2:123456789012:alias/logs'"] {
             assert_eq!(found(&format!("{{retentionInDays: 7, kmsKeyId: {bad}}}")).pop().unwrap().0, "LOG-14", "{bad}");
         }
     }

@@ -13,3 +13,6 @@ pub(super) static GROUP: Group = Group {
     rules: &[awslogs::RULES, drivers::RULES, log_group::RULES, secrets::RULES, commands::RULES],
     left_out: &[],
 };
+
+#[cfg(test)]
+mod tests;
