@@ -43,7 +43,7 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, or no changes; 1 error; 2 there are changes (with --detailed-exitcode);
-3 refused by a guard; 4 the rest is done, something waits for capacity; 64 wrong usage.";
+3 refused by a guard; 4 the rest is done, something waits for capacity or for a host; 64 wrong usage.";
 
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]

@@ -217,6 +217,13 @@ impl Watch {
         if self.stop.is_cancelled() {
             return Ok(());
         }
+        if outcome.is_deferred() {
+            // Nothing is wrong: the next run looks whether there is room, or the host, by then.
+            let why: Vec<String> =
+                outcome.failed.iter().map(|failure| format!("{}: {}", failure.address, failure.message)).collect();
+            self.say("deferred", json!({"why": why}));
+            return Ok(());
+        }
         if let Some(failure) = outcome.failed.first() {
             let more = if outcome.failed.len() > 1 {
                 format!(" and {} more", outcome.failed.len() - 1)

@@ -164,7 +164,7 @@ fn the_quick_start_from_nothing_to_nothing() {
     assert_eq!((String::from_utf8_lossy(&left.stdout), left.status.success()), ("".into(), true), "{left:?}");
     // What AWS told once, nobody was told again; not even the most talkative log.
     assert!(!served.printed.borrow().contains(&code));
-    assert!(code.len() >= 20 && served.printed.borrow().contains("CreateActivation"));
+    assert!(code.len() >= 20 && served.printed.borrow().contains("DescribeActivations"));
 }
 
 /// Every command that the example's README has in it, as a reader would type them.

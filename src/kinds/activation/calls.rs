@@ -151,7 +151,7 @@ async fn make(aws: &Aws, target: &Target<ActivationSpec>) -> Result<(), Fault> {
         .set_default_instance_name(spec.default_instance_name.clone())
         .set_description(spec.description.clone())
         .set_tags(Some(tags));
-    let made = aws.eventually(|| async { call.clone().send().await.map_err(fault(OPERATION)) }).await?;
+    let made = aws.eventually(|| async { code::unlogged(call.clone().send()).await.map_err(fault(OPERATION)) }).await?;
     let (Some(id), Some(code)) = (made.activation_id, made.activation_code.map(Code::new)) else {
         return Err(Fault::found(OPERATION, Cause::NoAnswer, "AWS answered without a code"));
     };

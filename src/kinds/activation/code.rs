@@ -10,6 +10,8 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::Tag as SecretTag;
 use aws_sdk_ssm::types::{ParameterStringFilter, ParameterType, ResourceTypeForTagging, Tag};
 use serde::{Deserialize, Serialize};
+use tracing::instrument::WithSubscriber as _;
+use tracing::subscriber::NoSubscriber;
 
 use super::spec::Place;
 use crate::address::Address;
@@ -29,6 +31,12 @@ impl std::fmt::Debug for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Code(…)")
     }
+}
+
+/// Makes a call that has the code in it, or in its answer, without any log: the SDK's own writes requests and answers
+/// out where somebody asks for everything.
+pub(super) async fn unlogged<T>(call: impl Future<Output = T>) -> T {
+    call.with_subscriber(NoSubscriber::default()).await
 }
 
 /// What is in a place.
@@ -152,17 +160,18 @@ pub(super) async fn store(aws: &Aws, place: Place<'_>, owner: &Owner<'_>, id: &s
                 owner.tags().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
             let tags = tags.map_err(|error| unfit("ssm:PutParameter", &error))?;
             let call = call.set_tags((!is_there).then_some(tags));
-            call.send().await.map_err(fault("ssm:PutParameter"))?;
+            unlogged(call.send()).await.map_err(fault("ssm:PutParameter"))?;
         }
         Place::Secret(name) if is_there => {
             let call = aws.secrets().update_secret().secret_id(name).secret_string(&code.0);
-            call.description(description(id)).send().await.map_err(fault("secretsmanager:UpdateSecret"))?;
+            let call = call.description(description(id)).send();
+            unlogged(call).await.map_err(fault("secretsmanager:UpdateSecret"))?;
         }
         Place::Secret(name) => {
             let tags = owner.tags().into_iter().map(|(key, value)| SecretTag::builder().key(key).value(value).build());
             let call = aws.secrets().create_secret().name(name).secret_string(&code.0).description(description(id));
             let call = call.set_tags(Some(tags.collect())).send();
-            call.await.map_err(fault("secretsmanager:CreateSecret"))?;
+            unlogged(call).await.map_err(fault("secretsmanager:CreateSecret"))?;
         }
         Place::File(path) => write_file(path, id, code).map_err(|error| file_fault(path, &error))?,
     }

@@ -6,8 +6,9 @@
 //! without an answer, or an interrupted run, has left. `due` and `strays` of a live spec say why there is work though
 //! nothing that was declared differs.
 //!
-//! The code exists in `calls::make` alone, between the call that tells it and the one that stores it (`code.rs`). The
-//! place remembers which activation the code is of, and a tag of the activation (`farpost/code`) remembers the place.
+//! The code exists in `calls::make` alone, between the call that tells it and the one that stores it (`code.rs`), and
+//! neither call is logged. The place remembers which activation the code is of, and a tag of the activation
+//! (`farpost/code`) remembers the place.
 
 pub(super) mod calls;
 mod code;

@@ -212,7 +212,7 @@ async fn a_host_is_taken_in_and_follows_the_manifest() {
     assert!(trial.plan(&of(bootstrap)).await.is_empty());
     assert_eq!(fields(&trial.plan(&of(", attributes: {}")).await).len(), 10);
     trial.destroy(&of("")).await;
-    assert_eq!((instances(&trial, "stores").await.len(), nodes(&trial).await.len()), (0, 0));
+    assert!(nodes(&trial).await.is_empty());
 }
 
 #[tokio::test]
