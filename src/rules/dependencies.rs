@@ -1,16 +1,13 @@
 //! DEP: container dependencies.
 
+use super::of_plan::AGENTS;
 use super::parts::{circle, container};
 use super::task_definition::{chain, check_name, linked, sources};
 use super::workload::{containers, is_essential};
 use super::{Check, Declared, Group, Hits, Node, Rule};
 use crate::diagnostic::Severity::Error;
 
-pub(super) static GROUP: Group = Group {
-    title: "Container dependencies",
-    rules: &[RULES],
-    left_out: &[("DEP-06", "needs what only AWS knows: the version of the agent on the instances")],
-};
+pub(super) static GROUP: Group = Group { title: "Container dependencies", rules: &[RULES, AGENTS], left_out: &[] };
 
 static RULES: &[Rule] = &[
     Rule {

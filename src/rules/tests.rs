@@ -51,6 +51,22 @@ fn bad_examples_have_exactly_their_finding_and_good_ones_none() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Every id of the book is checked or left out with a reason, and not both. Ids beyond the book are our own.
+#[test]
+fn the_book_is_whole() {
+    let book: BTreeSet<&str> = include_str!("book.txt").lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(book.len(), 352);
+    let checked: BTreeSet<&str> = all().map(|rule| rule.id).collect();
+    let left_out: Vec<&str> = GROUPS.iter().flat_map(|group| group.left_out).map(|(id, _)| *id).collect();
+    let both: Vec<&&str> = left_out.iter().filter(|id| checked.contains(*id)).collect();
+    assert!(both.is_empty(), "checked and left out: {both:?}");
+    let unknown: Vec<&&str> = left_out.iter().filter(|id| !book.contains(*id)).collect();
+    assert!(unknown.is_empty(), "left out and not in the book: {unknown:?}");
+    let missing: Vec<&&str> = book.iter().filter(|id| !checked.contains(*id) && !left_out.contains(id)).collect();
+    assert!(missing.is_empty(), "neither checked nor left out: {missing:?}");
+    assert!(GROUPS.iter().flat_map(|group| group.left_out).all(|(_, why)| why.len() > 10));
+}
+
 #[test]
 fn rules_are_told_in_full_and_once() {
     let mut ids = BTreeSet::new();

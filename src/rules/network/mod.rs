@@ -10,6 +10,7 @@ mod routes;
 mod volumes;
 mod vpcs;
 
+use super::of_plan::REGISTRATIONS;
 use super::{Check, Declared, Group, Hits, Node, Rule};
 
 pub(super) static GROUP: Group = Group {
@@ -23,6 +24,7 @@ pub(super) static GROUP: Group = Group {
         instances::RULES,
         volumes::RULES,
         keys::RULES,
+        REGISTRATIONS,
     ],
     left_out: &[
         (

@@ -7,12 +7,12 @@ mod shape;
 mod tasks;
 
 use super::Group;
+use super::of_plan::SIZES;
 
 pub(super) static GROUP: Group = Group {
     title: "Services and one-off tasks",
-    rules: &[shape::RULES, rolling::RULES, deployments::RULES, connect::RULES, tasks::RULES],
+    rules: &[shape::RULES, rolling::RULES, deployments::RULES, connect::RULES, tasks::RULES, SIZES],
     left_out: &[
-        ("SVC-10", "needs what only AWS knows: the CPU and memory that an instance registers (phase 1)"),
         ("SVC-11", "needs what only AWS knows: the CPU and memory that the instances register (phase 1)"),
         ("SVC-21", "no mistake of the manifests: apply waits until the old service of the name is gone"),
         (
