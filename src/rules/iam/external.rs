@@ -4,7 +4,6 @@ use super::super::permissions::{Statement, each, lacks, of_service, role, trust,
 use super::{Check, Declared, Hits, Node, Rule};
 use crate::diagnostic::Severity::{Error, Warning};
 
-#[expect(dead_code, reason = "joins the group together with the kind Activation, which its examples need")]
 pub(super) static RULES: &[Rule] = &[Rule {
     id: "IAM-05",
     severity: Error,

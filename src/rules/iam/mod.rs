@@ -11,9 +11,6 @@ use super::{Check, Declared, Group, Hits, Node, Rule};
 
 pub(super) static GROUP: Group = Group {
     title: "Roles and policies",
-    rules: &[workloads::RULES, trust::RULES, documents::RULES, quotas::RULES, roles::RULES],
-    left_out: &[
-        ("IAM-05", "waits for the kind Activation: the rule is written, in src/rules/iam/external.rs"),
-        ("IAM-06", "there is no kind for repositories and their policies, so nothing tells whom they let in"),
-    ],
+    rules: &[workloads::RULES, trust::RULES, documents::RULES, quotas::RULES, roles::RULES, external::RULES],
+    left_out: &[("IAM-06", "there is no kind for repositories and their policies, so nothing tells whom they let in")],
 };
