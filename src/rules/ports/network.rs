@@ -173,7 +173,7 @@ spec:
         severity: Error,
         title: "public addresses for tasks on instances",
         why: "Only tasks on Fargate get a public address: on EC2, CreateService and RunTask refuse assignPublicIp \
-              ENABLED. (That the API reference has ECS services always say DISABLED is a mistake of its own.)",
+              ENABLED. That the API reference has ECS services always say DISABLED is a mistake of its own.",
         source: "Amazon ECS Developer Guide, Task networking with the awsvpc network mode",
         check: Check::All(public),
         bad: "

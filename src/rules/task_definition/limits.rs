@@ -113,7 +113,7 @@ spec:
         id: "TD-27",
         severity: Warning,
         title: "swappiness that does nothing",
-        why: "swappiness is a number from 0 to 100, and counts only beside maxSwap. (On Amazon Linux 2023 it never does.)",
+        why: "swappiness is a number from 0 to 100, and counts only beside maxSwap; on Amazon Linux 2023 it never does.",
         source: "Amazon ECS API, LinuxParameters.swappiness",
         check: Check::Each("TaskDefinition", swap),
         bad: "

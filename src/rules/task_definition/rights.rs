@@ -93,7 +93,7 @@ spec:
         severity: Error,
         title: "a placement constraint that a task definition cannot have",
         why: "A task definition has up to ten constraints, together with those of the service or the run, and all of \
-              them are memberOf: distinctInstance is a matter of a service. (The sum is the placement rules'.)",
+              them are memberOf: distinctInstance is a matter of a service. The sum is the placement rules'.",
         source: "Amazon ECS API, RegisterTaskDefinition: placementConstraints",
         check: Check::Schema(&[("TaskDefinition", &["/placementConstraints", "/placementConstraints/*/type"])]),
         bad: "

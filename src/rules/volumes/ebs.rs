@@ -31,8 +31,8 @@ pub(super) static RULES: &[Rule] = &[
         severity: Error,
         title: "a volume to be configured at launch that nobody configures",
         why: "The service or the run says in volumeConfigurations, under the volume's name, what a volume with \
-              configuredAtLaunch is; without it no task starts. A DAEMON service cannot have such volumes. (A name in a \
-              service that no volume has is another rule's, and so are external instances.)",
+              configuredAtLaunch is; without it no task starts. A DAEMON service cannot have such volumes. A name in a \
+              service that no volume has is another rule's, and so are external instances.",
         source: "Amazon ECS API, Volume.configuredAtLaunch and CreateService: volumeConfigurations",
         check: Check::All(configured),
         bad: "

@@ -30,7 +30,7 @@ pub(super) static RULES: &[Rule] = &[
         title: "an FSx for Windows volume where there is no Windows on AWS",
         why: "Volumes from FSx for Windows File Server are for Windows containers on EC2: nothing mounts them on Linux. On \
               external instances they work as far as the network between the data centre and AWS lets them, which is a \
-              warning. (Of Fargate its own rule tells.)",
+              warning. Of Fargate its own rule tells.",
         source: "Amazon ECS Developer Guide, FSx for Windows File Server volumes",
         check: Check::Each("TaskDefinition", fsx),
         bad: "
@@ -119,7 +119,7 @@ spec:
         severity: Error,
         title: "a Docker volume where Docker cannot make it",
         why: "On Windows Docker has the volume driver local only. AWS supports Docker volumes on EC2 alone: on external \
-              instances they are a warning. (Of Fargate, which refuses them, its own rule tells.)",
+              instances they are a warning. Of Fargate, which refuses them, its own rule tells.",
         source: "Amazon ECS API, DockerVolumeConfiguration",
         check: Check::Each("TaskDefinition", docker),
         bad: "
