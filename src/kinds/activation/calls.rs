@@ -20,7 +20,8 @@ const DAY: u64 = 24 * 60 * 60;
 /// Activations are in no index of tags and cannot be filtered by one, so all of the account are listed; but not where
 /// nothing says that there is one of ours.
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<ActivationSpec>>, Fault> {
-    if scope.purpose == Purpose::Survey && scope.wanted.is_empty() && !leaves_traces(aws, scope).await? {
+    let is_likely = !scope.wanted.is_empty() || matches!(scope.purpose, Purpose::Settle(_) | Purpose::Find);
+    if !is_likely && !leaves_traces(aws, scope).await? && (scope.purpose == Purpose::Survey || !may_ask(aws).await) {
         return Ok(Vec::new());
     }
     let pages = aws.ssm().describe_activations().max_results(50).into_paginator().items().send();
@@ -43,6 +44,14 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Activ
         lower(&address, all, wanted.as_ref(), waiting(scope, &address, &ids).as_deref(), now)
     });
     Ok(found.collect())
+}
+
+/// Whether activations can be asked for at all. Where nothing says that there is one, a close look asks all the same, and
+/// who may not ask, or has an endpoint without them, has made none.
+async fn may_ask(aws: &Aws) -> bool {
+    let call = aws.ssm_once().describe_activations().max_results(1).send();
+    let answer = call.await.map_err(fault("ssm:DescribeActivations"));
+    !matches!(answer, Err(Fault { cause: Cause::Denied | Cause::UnknownOperation, .. }))
 }
 
 /// Whether something of the stack shows that there may be an activation of it: what its code is kept in, or a role that

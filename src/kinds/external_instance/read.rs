@@ -66,7 +66,7 @@ async fn read_all(aws: &Aws, scope: &Scope<'_>, sought: &[Sought]) -> Result<Vec
         let ours = tagged.iter().filter(|one| one.is_a("ecs:container-instance"));
         clusters.extend(ours.filter_map(|one| Some(one.arn.rsplit('/').nth(1)?.to_owned())));
     }
-    if scope.purpose == Purpose::Survey && sought.is_empty() && clusters.is_empty() && !has_role_of_hosts(scope) {
+    if sought.is_empty() && clusters.is_empty() && !has_role_of_hosts(scope) {
         return Ok(Vec::new());
     }
     let look = Look::new(aws, &scope.place.stack, clusters).await?;
