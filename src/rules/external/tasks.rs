@@ -179,6 +179,7 @@ metadata: {name: till}
 spec:
   requiresCompatibilities: [EXTERNAL]
   networkMode: awsvpc
+  taskRoleArn: arn:aws:iam::123456789012:role/mesh
   proxyConfiguration:
     containerName: envoy
     properties:

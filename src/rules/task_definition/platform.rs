@@ -209,6 +209,7 @@ kind: TaskDefinition
 metadata: {name: till}
 spec:
   networkMode: awsvpc
+  taskRoleArn: arn:aws:iam::123456789012:role/mesh
   proxyConfiguration:
     containerName: envoy
     properties:
@@ -224,6 +225,7 @@ kind: TaskDefinition
 metadata: {name: till}
 spec:
   networkMode: awsvpc
+  taskRoleArn: arn:aws:iam::123456789012:role/mesh
   proxyConfiguration:
     containerName: envoy
     properties:

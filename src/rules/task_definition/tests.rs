@@ -47,7 +47,7 @@ fn cases_of_sizes() {
     assert_eq!(changed(json!({}), json!({"memory": 64, "memoryReservation": 64})), [""; 0]);
     assert_eq!(changed(json!({"memory": "100"}), json!({})), ["TD-11"]);
     assert_eq!(changed(json!({"memory": "100"}), json!({"memory": 500, "memoryReservation": 8})), ["TD-11"]);
-    assert_eq!(changed(json!({"memory": "${Cluster.x.name}"}), json!({"memory": null})), ["reference-target"]);
+    assert_eq!(changed(json!({"memory": "${Cluster.x.name}"}), json!({"memory": null})), ["REF-03"]);
     assert_eq!(changed(json!({"cpu": "256"}), json!({"cpu": 257})), ["TD-12"]);
     assert_eq!(changed(json!({"cpu": "193 vCPU"}), json!({})), ["TD-13"]);
 }
