@@ -104,7 +104,7 @@ fn findings_are_suppressed_with_a_reason_where_it_stands() {
     let found = |annotation: &str| suppressed(&format!(", annotations: {{farpost/ignore: {annotation}}}"), STACK);
     let (first, second) = (("TD-02".to_owned(), Severity::Error, 13), ("TD-02".to_owned(), Severity::Error, 21));
     assert_eq!(suppressed("", STACK), [first.clone(), second.clone()]);
-    assert_eq!(found("'TD-02: both are the same, ticket 17'"), [second.clone()]);
+    assert_eq!(found("'TD-02: both are the same, ticket 17'"), std::slice::from_ref(&second));
     assert_eq!(found("'td-02, TD-05: both are the same'")[0].0, "unused-ignore");
     let codes = |annotation: &str| found(annotation).into_iter().map(|one| one.0).collect::<Vec<_>>();
     assert_eq!(codes("TD-02"), ["ignore-without-reason", "TD-02", "TD-02"]);

@@ -5,7 +5,7 @@ use crate::support::command::{STACK, Tree};
 /// Lints the files and plans them without any account: both must fail with these words, before any call.
 fn refused(files: &[(&str, &str)], words: &[&str]) {
     let tree = Tree::new(files);
-    tree.run(&["lint", "manifests"]).ends_with(1).complains(words);
+    tree.run(&["lint", "manifests"]).ends_with(1).prints(words);
     let planned =
         tree.run(&["plan", "manifests", "--endpoint-url", "http://127.0.0.1:9"]).ends_with(1).complains(words);
     assert!(!planned.stderr.contains("sts:"), "AWS was called:\n{}", planned.stderr);
@@ -110,7 +110,7 @@ fn no_stack_two_stacks_nothing_at_all() {
         &["a second Stack", "the first is here"],
     );
     refused(&[("notes.txt", "")], &["manifests"]);
-    Tree::new(&[]).run(&["lint", "nowhere"]).ends_with(1).complains(&["nowhere"]);
+    Tree::new(&[]).run(&["lint", "nowhere"]).ends_with(1).prints(&["nowhere"]);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn links_that_lead_nowhere_or_round() {
     let tree = Tree::new(&[("stack.yaml", STACK)]);
     std::os::unix::fs::symlink("gone.yaml", tree.path("dangling.yaml")).unwrap();
     std::os::unix::fs::symlink(".", tree.path("round")).unwrap();
-    tree.run(&["lint", "manifests"]).ends_with(1).complains(&["manifests/dangling.yaml", "round"]);
+    tree.run(&["lint", "manifests"]).ends_with(1).prints(&["manifests/dangling.yaml", "round"]);
 }
 
 #[test]

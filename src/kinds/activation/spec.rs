@@ -137,7 +137,7 @@ impl ActivationSpec {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
