@@ -480,7 +480,8 @@ fn classic(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
 
 fn role(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     let role = service.get("role");
-    if !role.is_given() {
+    // What AWS itself names in its answers, the service-linked role, is a matter of IAM-15.
+    if !role.is_given() || role.written().is_some_and(|arn| arn.contains("/aws-service-role/")) {
         return;
     }
     if !service.get("loadBalancers").says_something() {
