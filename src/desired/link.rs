@@ -17,8 +17,14 @@ struct Targets {
 }
 
 /// Checks every reference, writes it in full and notes whom it makes each object need.
-pub(super) fn link(resources: &mut BTreeMap<Address, Resource>, findings: &mut Vec<Diagnostic>) {
-    let targets = Targets::of(resources);
+/// What is `declared` and is no resource was found to be wrong by itself.
+pub(super) fn link(
+    resources: &mut BTreeMap<Address, Resource>,
+    declared: &BTreeSet<Address>,
+    findings: &mut Vec<Diagnostic>,
+) {
+    let mut targets = Targets::of(resources);
+    targets.addresses.extend(declared.iter().cloned());
     for resource in resources.values_mut() {
         let is_copy = resource.address.name != resource.document.name;
         let mut found = Vec::new();

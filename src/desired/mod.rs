@@ -163,13 +163,16 @@ pub fn check(documents: Vec<Document>) -> (Option<Desired>, Vec<Diagnostic>) {
     let stack = stack::find(&documents, &mut findings);
     let rules = rules::user::read(&documents, &mut findings);
     let mut resources = BTreeMap::new();
+    // Also what is wrong in itself is declared: a reference to it is right.
+    let declared: BTreeSet<Address> =
+        documents.iter().map(|document| Address::new(&document.kind, &document.name)).collect();
     for document in documents {
         // Stacks and rules are no kinds of objects.
         if let Some(kind) = by_name(&document.kind) {
             read(kind, document, &mut resources, &mut findings);
         }
     }
-    link::link(&mut resources, &mut findings);
+    link::link(&mut resources, &declared, &mut findings);
     // The schema let it through and the type does not: the schema is at fault, and the message still helps.
     findings.extend(resources.values().filter_map(|resource| {
         let message = resource.kind.fits(&resource.spec).err()?;

@@ -1,7 +1,7 @@
 //! External hosts: what a machine outside AWS needs to become part of a cluster, from what is declared. Everything here
 //! is pure: manifests in, text out. The scripts run on the host; farpost never does.
 //!
-//! [`systems`] is the table of operating systems, [`Declarations`] what of a stack concerns hosts, [`Host`] one of them.
+//! [`systems()`] is the table of operating systems, [`Declarations`] what of a stack concerns hosts, [`Host`] one of them.
 
 pub mod agent;
 pub mod bootstrap;

@@ -392,6 +392,10 @@ spec:
 
 fn targets(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     let Some(definition) = definition(service, declared) else { return };
+    // One of them may be called so.
+    if containers(definition).any(|container| container.get("name").text().is_none()) {
+        return;
+    }
     for one in service.get("loadBalancers").items().chain(service.get("serviceRegistries").items()) {
         let (name, port) = (one.get("containerName"), one.get("containerPort"));
         let Some(text) = name.text() else { continue };

@@ -1,6 +1,6 @@
 //! CP, ASG, LT: capacity providers, Auto Scaling groups, launch templates.
 
-use super::runs::all_runners;
+use super::workload::all_runners;
 use super::{Check, Declared, Group, Hits, Node, Rule};
 use crate::diagnostic::Severity::{Error, Warning};
 

@@ -183,7 +183,7 @@ pub(crate) fn check(desired: &Desired, now: Timestamp) -> Vec<Diagnostic> {
         }
     }
     for hit in user::check(desired, now) {
-        if hit.diagnostic.code == "rule-expression" || !ignores.covers(&hit.diagnostic.code, &hit.address) {
+        if !ignores.covers(&hit.diagnostic.code, &hit.address) {
             findings.push(hit.diagnostic);
         }
     }

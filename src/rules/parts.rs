@@ -12,11 +12,6 @@ pub(super) fn container<'a>(definition: Node<'a>, name: &str) -> Option<Node<'a>
     containers(definition).find(|container| container.get("name").is(name))
 }
 
-/// Everything that runs tasks: services, then one-off tasks.
-pub(super) fn all_runners<'a>(declared: &Declared<'a>) -> impl Iterator<Item = Node<'a>> + use<'a> {
-    declared.of("Service").chain(declared.of("Task"))
-}
-
 /// Whether a task definition is for Fargate, which refuses more than the others.
 pub(super) fn is_for_fargate(definition: Node<'_>, declared: &Declared<'_>) -> bool {
     is_for(definition, "FARGATE", declared)

@@ -6,23 +6,12 @@ use super::declared::Declared;
 use super::node::Node;
 use super::workload::launch_type;
 use crate::address::Address;
-use crate::kinds::task_definition::spec_units::Units;
-
-/// An amount of CPU or memory in units or MiB, when it is one already: `256`, `0.25 vCPU`, `1 GB`.
-pub(super) fn units(amount: Node<'_>) -> Option<i64> {
-    serde_json::from_value::<Units>(amount.value()?.clone()).ok()?.as_str().parse().ok()
-}
 
 /// An option of a container's log driver, or the secret that gives it.
 pub(super) fn log_option<'a>(container: Node<'a>, option: &str) -> Node<'a> {
     let log = container.get("logConfiguration");
     let secret = log.get("secretOptions").items().find(|secret| secret.get("name").is(option));
     secret.map_or_else(|| log.get("options").get(option), |secret| secret.get("valueFrom"))
-}
-
-/// The services and one-off tasks that are declared.
-pub(super) fn all_runners<'a>(declared: &Declared<'a>) -> impl Iterator<Item = Node<'a>> + use<'a> {
-    declared.of("Service").chain(declared.of("Task"))
 }
 
 /// The declared instances by the declared cluster that they join.

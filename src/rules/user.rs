@@ -264,7 +264,7 @@ pub(crate) fn check(desired: &Desired, now: Timestamp) -> Vec<Hit> {
                 (Answer::Fine, _) => return,
                 (Answer::Failed(error), _) => {
                     let message = rule.failed(&of, &error);
-                    Diagnostic::error("rule-expression", message).at(rule.label.clone()).help(HELP)
+                    Diagnostic::new(rule.severity(), code.clone(), message).at(rule.label.clone()).help(HELP)
                 }
                 (Answer::Violated(text), Some(resource)) => {
                     Diagnostic::new(rule.severity(), code.clone(), format!("{of}: {text}"))
@@ -310,7 +310,7 @@ pub fn judge(desired: &Desired, plan: &mut Plan, now: Timestamp) {
                 Answer::Violated(text) => {
                     (format!("{text} (Rule/{})", rule.name), rule.severity(), "change the plan, or the rule")
                 }
-                Answer::Failed(error) => (rule.failed(&of, &error), Severity::Error, HELP),
+                Answer::Failed(error) => (rule.failed(&of, &error), rule.severity(), HELP),
             };
             let address = address.cloned();
             if severity == Severity::Error {

@@ -49,7 +49,7 @@ fn objects_are_asked_one_by_one_with_defaults_filled_in() {
 fn an_expression_that_fails_fails_the_rule() {
     let absent = told("  kinds: [Vpc]\n  expression: object.spec.nope == 1\n");
     assert_eq!(absent.len(), 1);
-    assert!(absent[0].starts_with("error rule-expression: Rule/ours cannot be evaluated for Vpc/edge: "), "{absent:?}");
+    assert!(absent[0].starts_with("error ours: Rule/ours cannot be evaluated for Vpc/edge: "), "{absent:?}");
     let number = told("  over: stack\n  expression: '1 + 1'\n");
     assert!(number[0].contains("neither true nor false"), "{number:?}");
     let broken = findings(&rule("  expression: 'object.spec == ('\n"));

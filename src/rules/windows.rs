@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::runs::{Hosts, all_runners};
-use super::workload::{containers, definition, is_for, is_windows, network};
+use super::runs::Hosts;
+use super::workload::{all_runners, containers, definition, is_for, is_windows, network};
 use super::{Check, Declared, Group, Hits, Node, Rule};
 use crate::diagnostic::Severity::{Error, Note, Warning};
 
@@ -235,7 +235,7 @@ spec:
     },
     Rule {
         id: "GPU-03",
-        severity: Error,
+        severity: Warning,
         title: "no instance of the cluster has GPUs",
         why: "Tasks with GPUs are placed on instances of the p and g families. How many GPUs a type has, and whether an \
               image has the drivers, AWS alone knows.",

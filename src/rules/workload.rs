@@ -13,7 +13,8 @@ pub(super) fn launch_type<'a>(service: Node<'a>, declared: &Declared<'a>) -> Opt
     let cluster = declared.target(service.get("cluster"));
     let default = cluster.map(|cluster| cluster.get("defaultCapacityProviderStrategy"));
     let Some(strategy) = Some(own).into_iter().chain(default).find(|strategy| strategy.says_something()) else {
-        return Some("EC2");
+        // A cluster that is not declared here may have a default of its own.
+        return cluster.map(|_| "EC2");
     };
     let is_fargate = strategy.items().any(|item| item.get("capacityProvider").is_any(&["FARGATE", "FARGATE_SPOT"]));
     is_fargate.then_some("FARGATE")

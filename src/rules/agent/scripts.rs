@@ -73,8 +73,9 @@ spec:
     },
 ];
 
-/// How user data begin that are no script with `#!`.
-const OTHERS: [&str; 6] = ["#cloud-config", "MIME-Version:", "Content-Type:", "#include", "<powershell>", "<script>"];
+/// How user data begin that are no script with `#!`; Bottlerocket reads TOML.
+const OTHERS: [&str; 7] =
+    ["[settings", "#cloud-config", "MIME-Version:", "Content-Type:", "#include", "<powershell>", "<script>"];
 
 fn is_other(script: &str) -> bool {
     OTHERS.iter().any(|start| script.starts_with(start))

@@ -2,7 +2,7 @@
 
 mod definitions;
 mod runs;
-mod sizes;
+pub(super) mod sizes;
 mod versions;
 
 use super::{Check, Declared, Group, Hits, Node, Rule};

@@ -1,7 +1,6 @@
 //! Services and one-off tasks on Fargate.
 
-use super::super::runs::all_runners;
-use super::super::workload::{definition, is_for, is_windows, launch_type};
+use super::super::workload::{all_runners, definition, is_for, is_windows, launch_type};
 use super::{Check, Declared, Hits, Node, Rule};
 use crate::diagnostic::Severity::Error;
 

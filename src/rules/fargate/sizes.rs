@@ -1,6 +1,6 @@
 //! Network, CPU, memory and disk of tasks on Fargate.
 
-use super::super::runs::units;
+use super::super::parts::units;
 use super::super::workload::{is_for, is_windows, network, runners};
 use super::{Check, Declared, Hits, Node, Rule};
 use crate::diagnostic::Severity::Error;
@@ -155,7 +155,7 @@ spec:
 ];
 
 /// The memory in MiB that Fargate offers for each CPU size: first, last, step. Of 256, 1536 is left out.
-const SIZES: &[(i64, i64, i64, i64)] = &[
+pub(in crate::rules) const SIZES: &[(i64, i64, i64, i64)] = &[
     (256, 512, 2048, 512),
     (512, 1024, 4096, 1024),
     (1024, 2048, 8192, 1024),

@@ -1,7 +1,7 @@
 //! What needs which platform version of Fargate.
 
-use super::super::runs::{all_runners, units};
-use super::super::workload::{containers, definition, is_windows, launch_type, runners};
+use super::super::parts::units;
+use super::super::workload::{all_runners, containers, definition, is_windows, launch_type, runners};
 use super::runs::spot_of;
 use super::{Check, Declared, Hits, Node, Rule};
 use crate::diagnostic::Severity::{Error, Warning};
@@ -103,7 +103,7 @@ spec:
   containerDefinitions: [{name: app, image: 'nginx:1.29'}]",
             run_on_fargate!(),
             "
-  platformVersion: 1.4.0
+  platformVersion: 1.3.0
 "
         ),
         good: concat!(
@@ -212,6 +212,10 @@ fn order(declared: &Declared<'_>, hits: &mut Hits) {
 fn pinned(declared: &Declared<'_>, hits: &mut Hits) {
     for runner in all_runners(declared) {
         let Some(version) = version(runner, declared) else { continue };
+        // What LATEST means on Linux is nothing to leave.
+        if version >= [1, 4, 0] {
+            continue;
+        }
         // Where it is too old for something, that is worse, and told already.
         if needs(runner, declared).iter().all(|need| version >= need.since) {
             let text = version.map(|part| part.to_string()).join(".");

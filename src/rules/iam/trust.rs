@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::permissions::{Statement, each, instance_role, lacks, of_service, role, trust, trusts};
 use super::{Check, Declared, Hits, Node, Rule};
-use crate::diagnostic::Severity::{Error, Warning};
+use crate::diagnostic::Severity::{Error, Note, Warning};
 use crate::kinds::is_open;
 
 pub(super) static RULES: &[Rule] = &[
@@ -307,12 +307,8 @@ fn tasks(role: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
                 }
                 let (account, region) = (&declared.stack.account, &declared.stack.region);
                 let arn = format!("arn:{}:ecs:{region}:{account}:*", crate::aws::partition(region));
-                hits.add_as(
-                    Warning,
-                    at,
-                    "any account's tasks can have the role from ECS: no condition names the account",
-                )
-                .help(format!("add Condition: {{StringEquals: {{aws:SourceAccount: \"{account}\"}}}}"));
+                hits.add_as(Note, at, "any account's tasks can have the role from ECS: no condition names the account")
+                    .help(format!("add Condition: {{StringEquals: {{aws:SourceAccount: \"{account}\"}}}}"));
                 let is_alone = each(&value["Principal"]["Service"]).len() == 1 && value["Condition"].is_null();
                 if is_alone && at.get("Effect").is_given() && !account.is_empty() {
                     let condition = json!({
@@ -462,7 +458,7 @@ mod tests {
     fn a_trust_without_a_source_can_be_mended_by_itself() {
         let found = trusted("{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: 'sts:AssumeRole'}");
         assert_eq!(found.iter().map(|one| &*one.code).collect::<Vec<_>>(), ["IAM-07"]);
-        assert_eq!(found[0].severity, Warning);
+        assert_eq!(found[0].severity, Note);
         let fix = found[0].fix.as_ref().unwrap();
         assert_eq!(fix.pointer, "/spec/assumeRolePolicyDocument/Statement/Condition");
         let Edit::Set(condition) = &fix.edit else { panic!("{:?}", fix.edit) };

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::permissions::{instance_role, may, role};
-use super::super::runs::{Hosts, all_runners, log_option};
-use super::super::workload::{containers, definition, is_for};
+use super::super::runs::{Hosts, log_option};
+use super::super::workload::{all_runners, containers, definition, is_for};
 use super::{Check, Declared, Hits, Node, Rule};
 use crate::diagnostic::Severity::{Error, Warning};
 use crate::manifest::suggest::closest;

@@ -1,8 +1,7 @@
 //! Commands in containers: ECS Exec.
 
 use super::super::permissions::{lacks, role};
-use super::super::runs::all_runners;
-use super::super::workload::{containers, definition, is_windows, runners};
+use super::super::workload::{all_runners, containers, definition, is_windows, runners};
 use super::{Check, Declared, Hits, Node, Rule};
 use crate::diagnostic::Severity::{Error, Note, Warning};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::runs::{Hosts, all_runners, log_option};
-use super::super::workload::{containers, definition, is_for, runners};
+use super::super::runs::{Hosts, log_option};
+use super::super::workload::{all_runners, containers, definition, is_for, runners};
 use super::{Check, Declared, Hits, Node, Rule};
 use crate::diagnostic::Severity::{Error, Warning};
 
@@ -46,7 +46,7 @@ spec:
     },
     Rule {
         id: "LOG-06",
-        severity: Error,
+        severity: Warning,
         title: "no instance of the cluster has the log driver",
         why: "An instance registers one attribute for each driver in ECS_AVAILABLE_LOGGING_DRIVERS. Without it a task \
               that logs so is never placed: \"missing com.amazonaws.ecs.capability.logging-driver\". The ECS-optimized \

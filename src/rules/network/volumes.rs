@@ -87,7 +87,8 @@ fn volume(ebs: Node<'_>, hits: &mut Hits) {
             hits.add(iops, format!("{name} volumes have {least} to {most} operations a second, and not {number}"));
         }
         (Some(number), Some(_))
-            if !(name == "gp3" && number <= GP3_IOPS) && gib.is_some_and(|gib| number > gib * volume.iops_per_gib) =>
+            if !(name == "gp3" && number <= GP3_IOPS)
+                && gib.is_some_and(|gib| number > gib.saturating_mul(volume.iops_per_gib)) =>
         {
             let message =
                 format!("{name} volumes have {} operations a second for each GiB at most", volume.iops_per_gib);

@@ -103,7 +103,7 @@ fn size_of(kind: &str) -> Option<(i64, i64)> {
         "medium" => 1,
         "large" => 2,
         "xlarge" => 4,
-        size => size.strip_suffix("xlarge")?.parse::<i64>().ok()? * 4,
+        size => i64::from(size.strip_suffix("xlarge")?.parse::<u16>().ok()?) * 4,
     };
     Some((processors * 1024, processors * gib_each * 1024))
 }

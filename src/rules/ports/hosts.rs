@@ -121,7 +121,7 @@ spec:
     },
     Rule {
         id: "PORT-12",
-        severity: Error,
+        severity: Warning,
         title: "services that need the same port have more tasks than there are hosts",
         why: "A fixed port is there once on each host, so at most one task of all these services runs on each; the rest \
               stays PENDING: \"the closest matching container-instance … is already using a port required by your task\". \
@@ -269,9 +269,11 @@ fn kept_by(host: Node<'_>, protocol: &str) -> Option<Vec<i64>> {
 }
 
 fn reserved(definition: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
-    let mut hosts: Vec<Node<'_>> =
-        runners(definition, declared).into_iter().flat_map(|runner| declared_hosts(runner, declared)).collect();
-    hosts.dedup_by_key(|host| host.address());
+    let mut clusters = BTreeSet::new();
+    let of_each = runners(definition, declared)
+        .into_iter()
+        .filter(|runner| clusters.insert((runner.get("cluster").written(), launch_type(*runner, declared))));
+    let hosts: Vec<Node<'_>> = of_each.flat_map(|runner| declared_hosts(runner, declared)).collect();
     for mapping in mappings(definition) {
         let (Some(port), protocol) = (mapping.fixed, mapping.protocol) else { continue };
         let is_kept = if hosts.is_empty() {

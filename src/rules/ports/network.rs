@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Severity::Error;
-use crate::rules::parts::all_runners;
-use crate::rules::workload::{definition as definition_of, launch_type, network};
+use crate::kinds::is_open;
+use crate::rules::workload::{all_runners, definition as definition_of, launch_type, network};
 use crate::rules::{Check, Declared, Hits, Node, Rule};
 
 pub(super) static RULES: &[Rule] = &[
@@ -239,7 +239,7 @@ fn several_vpcs(declared: &Declared<'_>, hits: &mut Hits) {
         for item in items {
             let Some(vpc) = declared.target(item).and_then(|object| object.get("vpcId").written()) else { continue };
             let (other, place) = *first.get_or_insert((vpc, item));
-            if other != vpc && vpcs.insert(vpc, item).is_none() {
+            if other != vpc && is_open(other) == is_open(vpc) && vpcs.insert(vpc, item).is_none() {
                 let name =
                     |item: Node<'_>| declared.target(item).map(|one| one.address().to_string()).unwrap_or_default();
                 hits.add(item, format!("{} and {} are of different VPCs", name(place), name(item)))

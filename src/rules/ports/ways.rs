@@ -1,8 +1,8 @@
 //! NET: whether what is in a subnet gets anywhere, as far as declared route tables tell.
 
 use crate::diagnostic::Severity::Warning;
-use crate::rules::parts::{all_runners, default_route, is_to_internet, route_table};
-use crate::rules::workload::{definition as definition_of, launch_type, network};
+use crate::rules::parts::{default_route, is_to_internet, route_table};
+use crate::rules::workload::{all_runners, definition as definition_of, launch_type, network};
 use crate::rules::{Check, Declared, Hits, Node, Rule};
 
 pub(super) static RULES: &[Rule] = &[

@@ -257,7 +257,9 @@ fn named_cluster(declared: &Declared<'_>, hits: &mut Hits) {
     for host in declared.of("Instance") {
         let script = host.get("userData").written().unwrap_or_default();
         let is_open = crate::kinds::is_open(script);
-        let in_script = lines_with_cluster(script).next().is_some();
+        // Bottlerocket and Windows are told in words of their own.
+        let in_script = lines_with_cluster(script).next().is_some()
+            || ["[settings", "<powershell>", "<script>"].iter().any(|start| script.trim_start().starts_with(start));
         if !setting(host, "ECS_CLUSTER").is_given() && !in_script && !is_open {
             hits.add(host, "without ECS_CLUSTER the agent registers in the cluster `default`")
                 .help("add ecsConfig: {ECS_CLUSTER: ${Cluster.NAME.name}}");

@@ -3,6 +3,8 @@
 mod connect;
 mod deployments;
 mod rolling;
+#[cfg(test)]
+mod rolling_tests;
 mod shape;
 mod tasks;
 

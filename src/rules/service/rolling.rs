@@ -4,7 +4,7 @@
 //! minimumHealthyPercent⌉ stay. It goes on when an old task may stop first, or when a new one may start first and finds
 //! a host. Where a task takes a port of its host, or the service wants every task on another host, a host takes one.
 
-use crate::diagnostic::Severity::Error;
+use crate::diagnostic::Severity::{Error, Warning};
 use crate::rules::cluster_hosts::{Host, Hosts, cluster_name};
 use crate::rules::workload::{FixedPort, constraints_of, controller, definition, fixed_ports, is_daemon, launch_type};
 use crate::rules::{Check, Declared, Hits, Node, Rule};
@@ -75,7 +75,7 @@ spec:
     },
     Rule {
         id: "SVC-07",
-        severity: Error,
+        severity: Warning,
         title: "a deployment whose new tasks find their port taken on every host",
         why: "Every host that the tasks can run on has one already, and with it the port. None of them may stop before a \
               new one runs, and no new one finds a host: \"The closest matching container-instance is already using a \
@@ -149,7 +149,7 @@ spec:
     },
     Rule {
         id: "SVC-08",
-        severity: Error,
+        severity: Warning,
         title: "more tasks than hosts for a port of the host",
         why: "A port of a host goes to one task, be it by hostPort or by network mode host. The tasks beyond the number of \
               hosts are never placed, and the service never becomes steady. Only told where all hosts of the cluster are \
@@ -222,7 +222,7 @@ spec:
     },
     Rule {
         id: "SVC-09",
-        severity: Error,
+        severity: Warning,
         title: "too few hosts for distinctInstance",
         why: "With distinctInstance every task has a host of its own. Tasks beyond the number of hosts are never placed, \
               and where every host has one and none may stop first, no deployment goes on. Only told where all hosts of \
@@ -284,9 +284,9 @@ spec:
 
 /// How a service is deployed in place.
 #[derive(Clone, Copy)]
-struct Rollout {
-    least_percent: i64,
-    most_percent: i64,
+pub(super) struct Rollout {
+    pub(super) least_percent: i64,
+    pub(super) most_percent: i64,
 }
 
 impl Rollout {
@@ -310,19 +310,19 @@ impl Rollout {
 
     /// The tasks that must stay of so many.
     fn least(self, count: i64) -> i64 {
-        (count * self.least_percent + 99).div_euclid(100)
+        count.saturating_mul(self.least_percent).saturating_add(99).div_euclid(100)
     }
 
     /// The tasks that may run and start.
     fn most(self, count: i64) -> i64 {
-        (count * self.most_percent).div_euclid(100)
+        count.saturating_mul(self.most_percent).div_euclid(100)
     }
 
-    fn may_stop_first(self, count: i64) -> bool {
+    pub(super) fn may_stop_first(self, count: i64) -> bool {
         self.least(count) < count
     }
 
-    fn may_start_first(self, count: i64) -> bool {
+    pub(super) fn may_start_first(self, count: i64) -> bool {
         self.most(count) > count
     }
 }
@@ -532,97 +532,4 @@ fn tasks(count: i64) -> String {
 
 fn are(count: i64) -> String {
     if count == 1 { "1 is".to_owned() } else { format!("{count} are") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rules::tests::findings;
-
-    #[test]
-    fn percentages_are_rounded_as_aws_does() {
-        for (count, least_percent, most_percent, goes_on) in [
-            (1, 100, 150, false),
-            (1, 50, 100, false),
-            (2, 75, 149, false),
-            (2, 50, 100, true),
-            (2, 100, 150, true),
-            (3, 67, 133, false),
-            (3, 66, 133, true),
-            (4, 76, 124, false),
-            (10, 91, 109, false),
-            (10, 90, 100, true),
-        ] {
-            let rollout = Rollout { least_percent, most_percent };
-            let found = rollout.may_stop_first(count) || rollout.may_start_first(count);
-            assert_eq!(found, goes_on, "{count} tasks, {least_percent}, {most_percent}");
-        }
-    }
-
-    /// Three instances, one of them as `instance` says, and a service of three on port 8080.
-    fn shop(cluster: &str, instance: &str, service: &str) -> Vec<String> {
-        let host = "imageId: ami-0123456789abcdef0\n  instanceType: c5.large\n  subnetId: subnet-0123456789abcdef0\n  \
-                    iamInstanceProfile: host\n  metadataOptions: {httpTokens: required, httpPutResponseHopLimit: 2}\n";
-        let text = format!(
-            "kind: Cluster\nmetadata: {{name: shop}}\nspec: {cluster}\n---\n\
-             kind: Instance\nmetadata: {{name: rack}}\nspec:\n  {host}  count: 2\n  \
-             ecsConfig: {{ECS_CLUSTER: '${{Cluster.shop}}', ECS_INSTANCE_ATTRIBUTES: {{row: a}}}}\n---\n\
-             kind: Instance\nmetadata: {{name: other}}\nspec:\n  {host}  {instance}\n---\n\
-             kind: TaskDefinition\nmetadata: {{name: till}}\nspec:\n  requiresCompatibilities: [EC2]\n  \
-             containerDefinitions: [{{name: app, image: 'nginx:1.29', memory: 64, portMappings: [{{containerPort: 80, hostPort: 8080}}]}}]\n---\n\
-             kind: Service\nmetadata: {{name: till}}\nspec:\n  cluster: ${{Cluster.shop}}\n  \
-             taskDefinition: ${{TaskDefinition.till}}\n  launchType: EC2\n  {service}\n"
-        );
-        let ids = findings(&text).into_iter().map(|finding| finding.code.to_string());
-        ids.filter(|id| id.starts_with("SVC-")).collect()
-    }
-
-    #[test]
-    fn hosts_that_are_not_all_known_are_no_reason() {
-        let joins = "ecsConfig: {ECS_CLUSTER: '${Cluster.shop}'}";
-        assert_eq!(shop("{}", joins, "desiredCount: 3"), ["SVC-07"]);
-        assert_eq!(shop("{}", joins, "desiredCount: 4"), ["SVC-08"]);
-        assert!(shop("{}", joins, "desiredCount: 2").is_empty());
-        // An Auto Scaling group may bring more.
-        assert!(shop("{capacityProviders: [racks]}", joins, "desiredCount: 4").is_empty());
-        // The other one is in another cluster; in one that nobody knows; and out of service for a while.
-        assert_eq!(shop("{}", "ecsConfig: {ECS_CLUSTER: depot}", "desiredCount: 3"), ["SVC-08"]);
-        assert!(shop("{}", "userData: echo ECS_CLUSTER=shop > /etc/ecs/ecs.config", "desiredCount: 3").is_empty());
-        assert!(shop("{}", &format!("running: false\n  {joins}"), "desiredCount: 3").is_empty());
-        // Somebody else counts the tasks.
-        assert!(shop("{}", joins, "desiredCount: 3\nlifecycle: {ignoreChanges: [desiredCount]}").is_empty());
-    }
-
-    #[test]
-    fn constraints_leave_fewer_hosts() {
-        let joins = "ecsConfig: {ECS_CLUSTER: '${Cluster.shop}', ECS_INSTANCE_ATTRIBUTES: {row: b}}";
-        let on = |expression: &str, count: u8| {
-            let constraint = format!("placementConstraints: [{{type: memberOf, expression: \"{expression}\"}}]");
-            shop("{}", joins, &format!("desiredCount: {count}\n  {constraint}"))
-        };
-        assert_eq!(on("attribute:row == a", 2), ["SVC-07"]);
-        assert_eq!(on("attribute:row == b", 2), ["SVC-08"]);
-        assert!(on("attribute:row == a", 1).is_empty());
-        assert_eq!(on("attribute:row != a or attribute:ecs.instance-type == c5.large", 3), ["SVC-07"]);
-        // What the agent or AWS says of a host is not known.
-        assert!(on("attribute:ecs.os-type == linux", 4).is_empty());
-        assert!(on("not(task:group == service:till)", 4).is_empty());
-    }
-
-    #[test]
-    fn a_daemon_counts_the_hosts() {
-        let text = |least: u8| {
-            format!(
-                "kind: Cluster\nmetadata: {{name: shop}}\nspec: {{}}\n---\nkind: Instance\nmetadata: {{name: rack}}\nspec:\n  \
-                 imageId: ami-0123456789abcdef0\n  instanceType: c5.large\n  subnetId: subnet-0123456789abcdef0\n  count: 2\n  \
-                 iamInstanceProfile: host\n  ecsConfig: {{ECS_CLUSTER: '${{Cluster.shop}}'}}\n---\n\
-                 kind: Service\nmetadata: {{name: logs}}\nspec:\n  cluster: ${{Cluster.shop}}\n  taskDefinition: logs:7\n  \
-                 launchType: EC2\n  schedulingStrategy: DAEMON\n  deploymentConfiguration: {{minimumHealthyPercent: {least}}}\n"
-            )
-        };
-        let is_found = |least: u8| findings(&text(least)).iter().any(|finding| finding.code == "SVC-05");
-        assert!(!is_found(50));
-        assert!(is_found(51));
-        assert!(is_found(100));
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::Severity::Error;
 use crate::kinds::task_definition::spec_units::Units;
 use crate::manifest::suggest::{closest, list};
+use crate::rules::fargate::sizes::SIZES;
 use crate::rules::workload::{containers, definition, launch_type};
 use crate::rules::{Check, Declared, Hits, Node, Rule};
 
@@ -147,6 +148,10 @@ fn limits(task: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
             .help("put what is long into the image, a parameter or a file of environment variables");
     }
     let Some(definition) = definition(task, declared) else { return };
+    // One of them may be called so.
+    if containers(definition).any(|one| one.get("name").text().is_none()) {
+        return;
+    }
     let names: BTreeSet<&str> = containers(definition).filter_map(|one| one.get("name").written()).collect();
     for name in overrides.get("containerOverrides").items().map(|one| one.get("name")) {
         let Some(text) = name.text().filter(|text| !names.contains(text)) else { continue };
@@ -159,16 +164,6 @@ fn limits(task: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
             .help(help);
     }
 }
-
-/// CPU units of Fargate, and the memory that goes with them in MiB: from, to, in steps of.
-const SIZES: &[(i64, i64, i64, i64)] = &[
-    (512, 1024, 4096, 1024),
-    (1024, 2048, 8192, 1024),
-    (2048, 4096, 16384, 1024),
-    (4096, 8192, 30720, 1024),
-    (8192, 16384, 61440, 4096),
-    (16384, 32768, 122_880, 8192),
-];
 
 fn size(task: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     let overrides = task.get("overrides");

@@ -234,9 +234,9 @@ fn foreign_parameters(definition: Node<'_>, _: &Declared<'_>, hits: &mut Hits) {
     let controls = containers(definition).flat_map(|container| container.get("systemControls").items());
     for name in controls.map(|control| control.get("namespace")) {
         let Some(text) = name.text() else { continue };
-        let is_own = IPC.contains(&text) || text == "kernel.domainname";
         // A slash between the parts means the same as a dot.
         let plain = text.replace('/', ".");
+        let is_own = IPC.contains(&plain.as_str()) || plain == "kernel.domainname";
         if !is_own && !["net.", "fs.mqueue."].iter().any(|start| plain.starts_with(start)) {
             hits.add(name, format!("{text} is a parameter of the host, which no container can set"))
                 .help("set it on the host, as with userData: sysctl -w");

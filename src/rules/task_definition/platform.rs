@@ -1,8 +1,8 @@
 //! TD-34 to TD-39: images and their tags, waiting, launch types, processors, the proxy.
 
 use crate::diagnostic::Severity::{Error, Note, Warning};
-use crate::rules::parts::{all_runners, container, declared_hosts};
-use crate::rules::workload::{containers, definition as definition_of, launch_type, network, runners};
+use crate::rules::parts::{container, declared_hosts};
+use crate::rules::workload::{all_runners, containers, definition as definition_of, launch_type, network, runners};
 use crate::rules::{Check, Declared, Hits, Node, Rule};
 
 /// What App Mesh has to be told, beside which traffic is not to go through the proxy.

@@ -2,8 +2,7 @@
 
 use super::definitions::{title, volumes};
 use crate::diagnostic::Severity::Error;
-use crate::rules::parts::all_runners;
-use crate::rules::workload::{definition as definition_of, launch_type};
+use crate::rules::workload::{all_runners, definition as definition_of, launch_type};
 use crate::rules::{Check, Declared, Hits, Node, Rule};
 
 /// Sizes in GiB and I/O operations a second by the type of a volume; no operations: they cannot be chosen.

@@ -200,7 +200,10 @@ fn is_of_the_host(path: &str) -> bool {
 
 fn stays_behind(service: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
     let Some(definition) = definition_of(service, declared) else { return };
-    if service.get("schedulingStrategy").is("DAEMON") || is_for_fargate(definition, declared) {
+    if !volumes(definition).any(|volume| volume.at("host.sourcePath").is_given())
+        || service.get("schedulingStrategy").is("DAEMON")
+        || is_for_fargate(definition, declared)
+    {
         return;
     }
     let tasks = service.get("desiredCount").number().unwrap_or(1);
