@@ -4,7 +4,7 @@ use super::declared::Declared;
 use super::node::Node;
 
 /// Where the tasks of a service run, or of a one-off task: its launch type, or the kind of its capacity providers, or
-/// of the cluster's default ones. None: capacity providers of the user's own.
+/// of the cluster's default ones. None: capacity providers of the user's own, or a cluster that is not declared here.
 pub(super) fn launch_type<'a>(service: Node<'a>, declared: &Declared<'a>) -> Option<&'a str> {
     if let Some(launch_type) = service.get("launchType").text() {
         return Some(launch_type);
