@@ -53,6 +53,8 @@ pub enum Event {
         why: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
+        /// It was right, and waits for something: capacity, or a host that has not registered.
+        deferred: bool,
     },
     /// Not tried, because of something else.
     Skipped {
@@ -275,7 +277,8 @@ fn finish(
                 Stopped::Deferred(message) => (message, None),
                 Stopped::Interrupted(message) => (format!("interrupted: {message}"), None),
             };
-            send(run, Event::Failed { address: address.clone(), work, why: message.clone(), hint: hint.clone() });
+            let (of, why, why_hint) = (address.clone(), message.clone(), hint.clone());
+            send(run, Event::Failed { address: of, work, why, hint: why_hint, deferred });
             outcome.failed.push(Failure { address, work, message, hint, deferred });
         }
     }

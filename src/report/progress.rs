@@ -71,12 +71,17 @@ impl Teller {
                 Some(format!("{address}: waiting: {why}"))
             }
             Event::Done { address, work, id, seconds } => Some(ended(address, *work, id, *seconds)),
-            Event::Failed { address, work, why, hint } => {
+            Event::Failed { address, work, why, hint, deferred } => {
                 let hint = hint
                     .as_ref()
                     .map(|hint| format!("\n  {} {hint}", style::paint(style::HINT, "help:")))
                     .unwrap_or_default();
-                Some(format!("{} {address}: {} failed: {why}{hint}", style::paint(style::ERROR, "error:"), noun(*work)))
+                let work = noun(*work);
+                Some(if *deferred {
+                    format!("{} {address}: {work}: {why}{hint}", style::paint(style::UPDATE, "deferred:"))
+                } else {
+                    format!("{} {address}: {work} failed: {why}{hint}", style::paint(style::ERROR, "error:"))
+                })
             }
             Event::Skipped { address, work, because } => Some(format!("{address}: {} skipped: {because}", noun(*work))),
         }
