@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::declared::Declared;
 use super::node::Node;
-use super::workload::constraints_of;
+use super::workload::{constraints_of, launch_type};
 use crate::cluster_query::{Comparison, Expression, Operator};
 use crate::kinds::is_open;
 
@@ -164,6 +164,19 @@ impl<'a> Hosts<'a> {
     /// Every host that tasks of a launch type can run on in a cluster; None when there may be others, or when one of
     /// them is out of service for a while.
     pub(super) fn all_of(&self, cluster: &str, launch_type: &str) -> Option<Vec<&Host<'a>>> {
+        self.known_of(cluster, launch_type).filter(|all| all.iter().all(|host| host.is_active))
+    }
+
+    /// The instances that a service or a one-off task runs on, when these are all that it can; else none.
+    pub(super) fn instances_of(&self, runner: Node<'a>, declared: &Declared<'a>) -> Vec<Node<'a>> {
+        let cluster =
+            cluster_name(runner.get("cluster"), declared).filter(|_| launch_type(runner, declared) == Some("EC2"));
+        let hosts = cluster.and_then(|cluster| self.known_of(&cluster, "EC2")).unwrap_or_default();
+        hosts.into_iter().map(|host| host.node).collect()
+    }
+
+    /// As [`Hosts::all_of`], with those that are out of service.
+    fn known_of(&self, cluster: &str, launch_type: &str) -> Option<Vec<&Host<'a>>> {
         let is_external = match launch_type {
             "EC2" => false,
             "EXTERNAL" => true,
@@ -178,7 +191,7 @@ impl<'a> Hosts<'a> {
         }
         let all: Vec<&Host<'_>> =
             self.of_cluster(cluster).iter().filter(|host| host.is_external == is_external).collect();
-        Some(all).filter(|all| !all.is_empty() && all.iter().all(|host| host.is_active))
+        Some(all).filter(|all| !all.is_empty())
     }
 
     /// How many hosts the tasks of a service can run on, by its constraints and those of its definition. None: not known.

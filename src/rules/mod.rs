@@ -31,7 +31,6 @@ mod permissions;
 mod placement;
 mod ports;
 mod references;
-mod runs;
 mod scaling;
 mod service;
 mod task_definition;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::runs::Hosts;
+use super::cluster_hosts::Hosts;
 use super::workload::{all_runners, containers, definition, is_for, is_windows, network};
 use super::{Check, Declared, Group, Hits, Node, Rule};
 use crate::diagnostic::Severity::{Error, Note, Warning};
@@ -373,13 +373,13 @@ fn system(instance: Node<'_>) -> Option<String> {
 }
 
 fn systems(declared: &Declared<'_>, hits: &mut Hits) {
-    let hosts = Hosts::new(declared);
+    let hosts = Hosts::of(declared);
     let mut seen = BTreeSet::new();
     for runner in all_runners(declared) {
         let Some(definition) = definition(runner, declared) else { continue };
         let family = definition.at("runtimePlatform.operatingSystemFamily");
         let Some(wanted) = family.text() else { continue };
-        let hosts = hosts.of(runner, declared);
+        let hosts = hosts.instances_of(runner, declared);
         let Some(host) = hosts.first() else { continue };
         let is_other = |host: &Node<'_>| system(*host).is_some_and(|system| system != wanted);
         if hosts.iter().all(is_other) && seen.insert(definition.address()) {
@@ -448,12 +448,12 @@ fn has_gpus(instance_type: &str) -> bool {
 }
 
 fn on_instances(declared: &Declared<'_>, hits: &mut Hits) {
-    let hosts = Hosts::new(declared);
+    let hosts = Hosts::of(declared);
     let mut seen = BTreeSet::new();
     for runner in all_runners(declared) {
         let Some(definition) = definition(runner, declared) else { continue };
         let Some(gpu) = containers(definition).flat_map(gpus).next() else { continue };
-        let hosts = hosts.of(runner, declared);
+        let hosts = hosts.instances_of(runner, declared);
         let Some(host) = hosts.first() else { continue };
         let has_none = |host: &Node<'_>| host.get("instanceType").text().is_some_and(|one| !has_gpus(one));
         if hosts.iter().all(has_none) && seen.insert(definition.address()) {

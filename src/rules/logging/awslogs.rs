@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::super::cluster_hosts::Hosts;
 use super::super::permissions::{instance_role, may, role};
-use super::super::runs::{Hosts, log_option};
 use super::super::workload::{all_runners, containers, definition, is_for};
-use super::{Check, Declared, Hits, Node, Rule};
+use super::{Check, Declared, Hits, Node, Rule, log_option};
 use crate::diagnostic::Severity::{Error, Warning};
 use crate::manifest::suggest::closest;
 
@@ -504,14 +504,14 @@ fn group_can_be_made(declared: &Declared<'_>, hits: &mut Hits) {
             with_awslogs(definition).filter(making).for_each(|container| refused(hits, container, role));
         }
     }
-    let hosts = Hosts::new(declared);
+    let hosts = Hosts::of(declared);
     let mut seen = BTreeSet::new();
     for runner in all_runners(declared) {
         let Some(definition) = definition(runner, declared) else { continue };
         if !with_awslogs(definition).any(|container| making(&container)) {
             continue;
         }
-        let roles = hosts.of(runner, declared).iter().map(|host| instance_role(*host, declared));
+        let roles = hosts.instances_of(runner, declared).into_iter().map(|host| instance_role(host, declared));
         let Some(roles) = roles.collect::<Option<Vec<_>>>() else { continue };
         let is_refused = roles.iter().all(|role| may(*role, ACTION) == Some(false));
         if let Some(role) = roles.first().filter(|_| is_refused && seen.insert(definition.address())) {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::runs::{Hosts, log_option};
+use super::super::cluster_hosts::Hosts;
 use super::super::workload::{all_runners, containers, definition, is_for, runners};
-use super::{Check, Declared, Hits, Node, Rule};
+use super::{Check, Declared, Hits, Node, Rule, log_option};
 use crate::diagnostic::Severity::{Error, Warning};
 
 pub(super) static RULES: &[Rule] = &[
@@ -163,11 +163,11 @@ fn on_fargate(definition: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
 }
 
 fn on_instances(declared: &Declared<'_>, hits: &mut Hits) {
-    let hosts = Hosts::new(declared);
+    let hosts = Hosts::of(declared);
     let mut seen = BTreeSet::new();
     for runner in all_runners(declared) {
         let Some(definition) = definition(runner, declared) else { continue };
-        let hosts = hosts.of(runner, declared);
+        let hosts = hosts.instances_of(runner, declared);
         let Some(first) = hosts.first() else { continue };
         for driver in containers(definition).map(|container| container.at("logConfiguration.logDriver")) {
             // The router of FireLens is a container of the task.
@@ -200,7 +200,7 @@ fn has_driver(instance: Node<'_>, driver: &str) -> Option<bool> {
 }
 
 fn waits_for_logs(declared: &Declared<'_>, hits: &mut Hits) {
-    let hosts = Hosts::new(declared);
+    let hosts = Hosts::of(declared);
     let is_on_outpost = |host: &Node<'_>| {
         declared.target(host.get("subnetId")).is_some_and(|subnet| subnet.get("outpostArn").is_given())
     };
@@ -214,7 +214,7 @@ fn waits_for_logs(declared: &Declared<'_>, hits: &mut Hits) {
             is_for(definition, "EXTERNAL", declared)
                 || runners(definition, declared)
                     .into_iter()
-                    .any(|runner| hosts.of(runner, declared).iter().any(is_on_outpost))
+                    .any(|runner| hosts.instances_of(runner, declared).iter().any(is_on_outpost))
         };
         if modes.is_empty() || !is_at_edge() {
             continue;

@@ -14,5 +14,12 @@ pub(super) static GROUP: Group = Group {
     left_out: &[],
 };
 
+/// An option of a container's log driver, or the secret that gives it.
+fn log_option<'a>(container: Node<'a>, option: &str) -> Node<'a> {
+    let log = container.get("logConfiguration");
+    let secret = log.get("secretOptions").items().find(|secret| secret.get("name").is(option));
+    secret.map_or_else(|| log.get("options").get(option), |secret| secret.get("valueFrom"))
+}
+
 #[cfg(test)]
 mod tests;
