@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 use yaml_edit::path::YamlPath;
-use yaml_edit::{ScalarValue, YamlFile};
+use yaml_edit::{ScalarValue, YamlFile, YamlValue};
 
 use super::Failure;
 use crate::diagnostic::{Diagnostic, Edit, Fix, SourceFile};
@@ -50,16 +50,33 @@ pub(super) fn fix(findings: &[Diagnostic]) -> Result<Fixed, Failure> {
         }
         let failed = |what: &str, error: std::io::Error| Failure::wrong(format!("{path} could not be {what}: {error}"));
         let text = std::fs::read_to_string(file).map_err(|error| failed("read", error))?;
-        match edited(&text, &fixes) {
-            Ok(new) => {
-                replace(file, &new).map_err(|error| failed("written", error))?;
-                fixed.changes += fixes.len();
-                fixed.files += 1;
-            }
-            Err(why) => fixed.left.push(format!("{path}: {why}")),
+        let (new, made) = mended(&text, &fixes, &mut |why| fixed.left.push(format!("{path}: {why}")));
+        if made > 0 {
+            replace(file, &new).map_err(|error| failed("written", error))?;
+            fixed.changes += made;
+            fixed.files += 1;
         }
     }
     Ok(fixed)
+}
+
+/// The text with all fixes that can be made, and how many these are. One that cannot holds up no other.
+fn mended(text: &str, fixes: &[&Fix], left: &mut dyn FnMut(String)) -> (String, usize) {
+    if let Ok(new) = edited(text, fixes) {
+        return (new, fixes.len());
+    }
+    let (mut new, mut made) = (text.to_owned(), Vec::new());
+    for fix in fixes {
+        made.push(*fix);
+        match edited(text, &made) {
+            Ok(with) => new = with,
+            Err(why) => {
+                made.pop();
+                left(why);
+            }
+        }
+    }
+    (new, made.len())
 }
 
 /// The text with the fixes made, all or none.
@@ -76,7 +93,7 @@ fn edited(text: &str, fixes: &[&Fix]) -> Result<String, String> {
         let path = path(&fix.pointer);
         let done = match &fix.edit {
             Edit::Remove => document.try_remove_path(&path).map(|_| ()),
-            Edit::Set(value) => document.try_set_path(&path, scalar(value)?),
+            Edit::Set(value) => document.try_set_path(&path, written(value)?),
         };
         done.map_err(|error| format!("{}: {error}", fix.pointer))?;
     }
@@ -85,14 +102,20 @@ fn edited(text: &str, fixes: &[&Fix]) -> Result<String, String> {
     Ok(new)
 }
 
-/// A scalar as the editor writes it. Nothing that mends a finding for certain is more than that.
-fn scalar(value: &Value) -> Result<ScalarValue, String> {
-    match value {
-        Value::Bool(value) => Ok(ScalarValue::from(*value)),
-        Value::String(text) => Ok(ScalarValue::string(text)),
-        Value::Number(number) => number.as_i64().map(ScalarValue::from).ok_or_else(|| format!("{number} is not whole")),
-        _ => Err("only plain values are written".to_owned()),
-    }
+/// A value as the editor takes it.
+fn written(value: &Value) -> Result<YamlValue, String> {
+    let scalar = match value {
+        Value::Bool(value) => ScalarValue::from(*value),
+        Value::String(text) => ScalarValue::string(text),
+        Value::Number(number) => ScalarValue::from(number.as_i64().ok_or_else(|| format!("{number} is not whole"))?),
+        Value::Null => ScalarValue::null(),
+        Value::Array(items) => return items.iter().map(written).collect::<Result<_, _>>().map(YamlValue::Sequence),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, member)| Ok((name.clone(), written(member)?)));
+            return members.collect::<Result<_, String>>().map(YamlValue::Mapping);
+        }
+    };
+    Ok(YamlValue::Scalar(scalar))
 }
 
 /// A JSON pointer in the words of the editor; every key is escaped, so that none is taken for syntax.
@@ -175,8 +198,28 @@ mod tests {
     fn what_cannot_be_done_is_left() {
         let gone = Fix { document: 99, ..fix_at("a: 1\n", 0, "/a", Edit::Remove) };
         assert!(edited("a: 1\n", &[&gone]).is_err());
-        let list = fix_at("a: 1\n", 0, "/a", Edit::Set(serde_json::json!([1])));
-        assert_eq!(edited("a: 1\n", &[&list]).unwrap_err(), "only plain values are written");
+        let half = fix_at("a: 1\n", 0, "/a", Edit::Set(serde_json::json!(0.5)));
+        assert_eq!(edited("a: 1\n", &[&half]).unwrap_err(), "0.5 is not whole");
+        // What can be done beside it is done.
+        let add = fix_at("a: 1\n", 0, "/b", Edit::Set(2.into()));
+        let mut left = Vec::new();
+        assert_eq!(mended("a: 1\n", &[&half, &add], &mut |why| left.push(why)), ("a: 1\nb: 2\n".to_owned(), 1));
+        assert_eq!(left, ["0.5 is not whole"]);
+    }
+
+    #[test]
+    fn maps_are_written_into_blocks_and_into_braces() {
+        let condition = serde_json::json!({"StringEquals": {"aws:SourceAccount": "123456789012"}});
+        for text in [
+            "Statement:\n  Effect: Allow # yes\n  Action: x\nz: 1\n",
+            "Statement: {Effect: Allow, Action: x} # yes\nz: 1\n",
+            "Statement:\n  - Effect: Allow\n    Action: x\n  - {Effect: Deny}\n",
+        ] {
+            let pointer = if text.contains("- ") { "/Statement/0/Condition" } else { "/Statement/Condition" };
+            let new = edited(text, &[&fix_at(text, 0, pointer, Edit::Set(condition.clone()))]);
+            let (nodes, _) = yaml::parse(&SourceFile::new("t.yaml", new.clone().unwrap()));
+            assert_eq!(nodes[0].to_value().pointer(pointer), Some(&condition), "{new:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::kinds::{Place, Tags};
 use crate::manifest::references::occurrences;
 use crate::manifest::source::escape;
-use crate::manifest::{Document, SpecSchema, check_spec};
+use crate::manifest::{Document, Source, SpecSchema, check_spec};
 use crate::rules::{self, IGNORE_ANNOTATION};
 
 /// The kind of the document that names the stack.
@@ -26,7 +26,7 @@ pub struct Stack {
     /// How bad the findings of these rules are in this stack.
     pub severities: BTreeMap<&'static str, Severity>,
     /// What is suppressed everywhere, as it is written, and where.
-    pub(crate) ignore: Option<(String, Label)>,
+    pub(crate) ignore: Option<(String, Source)>,
     /// USD for an external instance and hour, where it is not AWS's list price.
     pub external_instance_hourly_price: Option<f64>,
 }
@@ -118,7 +118,7 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
         findings.push(Diagnostic::error(code, message).at(document.source.label("/spec/tags")));
     }
     let ignore = document.annotations.get(IGNORE_ANNOTATION);
-    let ignore = ignore.map(|text| (text.clone(), document.source.label(rules::IGNORE_POINTER)));
+    let ignore = ignore.map(|text| (text.clone(), document.source.clone()));
     let severities = known_rules(document, severities.unwrap_or_default(), findings);
     let name = document.name.clone();
     Some(Stack { name, account, region, tags, severities, ignore, external_instance_hourly_price })

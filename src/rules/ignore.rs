@@ -7,6 +7,7 @@ use super::{Check, by_id, near};
 use crate::address::Address;
 use crate::desired::Desired;
 use crate::diagnostic::{Diagnostic, Label};
+use crate::manifest::Source;
 
 /// The annotation.
 pub(crate) const ANNOTATION: &str = "farpost/ignore";
@@ -51,21 +52,23 @@ impl Ignores {
     pub(super) fn new(desired: &Desired) -> Self {
         let mut ignores = Self { entries: Vec::new(), findings: Vec::new() };
         let users: Vec<&str> = desired.rules.iter().map(|rule| rule.name.as_str()).collect();
-        if let Some((text, label)) = &desired.stack.ignore {
-            ignores.read(text, label, None, &users);
+        if let Some((text, source)) = &desired.stack.ignore {
+            ignores.read(text, source, None, &users);
         }
         for resource in desired.resources().values().filter(|resource| resource.address.name == resource.document.name)
         {
             if let Some(text) = resource.document.annotations.get(ANNOTATION) {
-                let label = resource.document.source.label(POINTER);
-                ignores.read(text, &label, Some((&resource.address.kind, &resource.address.name)), &users);
+                let of = Some((&resource.address.kind, &resource.address.name));
+                ignores.read(text, &resource.document.source, of, &users);
             }
         }
         ignores
     }
 
-    fn read(&mut self, text: &str, label: &Label, of: Option<(&String, &String)>, users: &[&str]) {
+    fn read(&mut self, text: &str, source: &Source, of: Option<(&String, &String)>, users: &[&str]) {
         for (line, ids, reason) in lines(text) {
+            let start = line.as_ptr().addr() - text.as_ptr().addr();
+            let label = source.within(POINTER, start..start + line.len());
             let mut error = |code, message: String, help: String| {
                 self.findings.push(Diagnostic::error(code, message).at(label.clone()).help(help));
             };
@@ -128,4 +131,4 @@ impl Ignores {
 }
 
 /// Where the annotation stands in a document.
-pub(crate) const POINTER: &str = "/metadata/annotations/farpost~1ignore";
+const POINTER: &str = "/metadata/annotations/farpost~1ignore";

@@ -43,7 +43,7 @@ use jiff::Timestamp;
 
 pub use self::declared::Declared;
 pub use self::hits::Hits;
-pub(crate) use self::ignore::{ANNOTATION as IGNORE_ANNOTATION, POINTER as IGNORE_POINTER};
+pub(crate) use self::ignore::ANNOTATION as IGNORE_ANNOTATION;
 pub use self::node::Node;
 pub use self::of_plan::{Remark, judge};
 pub(crate) use self::references::{tag_defect, too_many_tags};

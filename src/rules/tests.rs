@@ -110,6 +110,15 @@ fn findings_are_suppressed_with_a_reason_where_it_stands() {
     assert_eq!(codes("TD-02"), ["ignore-without-reason", "TD-02", "TD-02"]);
     assert_eq!(codes("'TD-99: no'"), ["unknown-rule", "TD-02", "TD-02"]);
     assert_eq!(codes("'TD-05: no'"), ["unused-ignore", "TD-02", "TD-02"]);
+    // Of several lines, the one that is wrong is shown.
+    let lines = found("\"TD-02: the same\\nTD-98, TD-99: no\"");
+    assert_eq!(lines.iter().map(|one| one.0.as_str()).collect::<Vec<_>>(), ["unknown-rule", "unknown-rule", "TD-02"]);
+    let block = format!(
+        "kind: Stack\nmetadata:\n  name: shop\n  annotations:\n    farpost/ignore: |\n      TD-34: ok\n      TD-99: no\n{}",
+        STACK.lines().nth(1).unwrap()
+    );
+    let wrong = findings(&block).into_iter().find(|one| one.code == "unknown-rule").unwrap();
+    assert_eq!(wrong.primary.unwrap().written(), "TD-99: no");
     let everywhere = STACK.replace("{name: shop}", "{name: shop, annotations: {farpost/ignore: 'TD-02: a test'}}");
     assert_eq!(suppressed("", &everywhere), []);
 }

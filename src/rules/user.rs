@@ -178,7 +178,8 @@ fn around(text: &str, (line, column): (isize, isize)) -> std::ops::Range<usize> 
 enum Answer {
     Fine,
     Violated(String),
-    Failed(String),
+    /// What went wrong, and what helps.
+    Failed(String, &'static str),
 }
 
 impl UserRule {
@@ -201,8 +202,8 @@ impl UserRule {
         match self.program.execute(&context) {
             Ok(cel::Value::Bool(true)) => Answer::Fine,
             Ok(cel::Value::Bool(false)) => Answer::Violated(self.tell(&context)),
-            Ok(other) => Answer::Failed(format!("its value is neither true nor false: {other:?}")),
-            Err(error) => Answer::Failed(error.to_string()),
+            Ok(other) => Answer::Failed(format!("its value is neither true nor false: {other:?}"), NOT_A_QUESTION),
+            Err(error) => Answer::Failed(error.to_string(), ABSENT),
         }
     }
 
@@ -234,7 +235,8 @@ impl UserRule {
     }
 }
 
-const HELP: &str = "ask `has(object.spec.x)` before you use what may be absent";
+const ABSENT: &str = "ask `has(object.spec.x)` before you use what may be absent";
+const NOT_A_QUESTION: &str = "write what must be true, as `size(object.needs) > 0`";
 
 /// What every expression can see.
 struct Facts {
@@ -262,9 +264,9 @@ pub(crate) fn check(desired: &Desired, now: Timestamp) -> Vec<Hit> {
             let of = address.map_or_else(|| "the stack".to_owned(), |resource| resource.address.to_string());
             let diagnostic = match (answer, address) {
                 (Answer::Fine, _) => return,
-                (Answer::Failed(error), _) => {
+                (Answer::Failed(error, help), _) => {
                     let message = rule.failed(&of, &error);
-                    Diagnostic::new(rule.severity(), code.clone(), message).at(rule.label.clone()).help(HELP)
+                    Diagnostic::new(rule.severity(), code.clone(), message).at(rule.label.clone()).help(help)
                 }
                 (Answer::Violated(text), Some(resource)) => {
                     Diagnostic::new(rule.severity(), code.clone(), format!("{of}: {text}"))
@@ -310,7 +312,7 @@ pub fn judge(desired: &Desired, plan: &mut Plan, now: Timestamp) {
                 Answer::Violated(text) => {
                     (format!("{text} (Rule/{})", rule.name), rule.severity(), "change the plan, or the rule")
                 }
-                Answer::Failed(error) => (rule.failed(&of, &error), rule.severity(), HELP),
+                Answer::Failed(error, help) => (rule.failed(&of, &error), rule.severity(), help),
             };
             let address = address.cloned();
             if severity == Severity::Error {

@@ -93,11 +93,15 @@ fn hosts(activation: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
                 if is_meant && value["Effect"] == "Allow" && !condition.contains("\"aws:source") {
                     let message =
                         "any account's hosts can have the role from Systems Manager: no condition names the account";
-                    hits.add_as(Warning, place, message).help(format!(
-                        "add Condition: {{StringEquals: {{aws:SourceAccount: \"{account}\"}}, ArnEquals: {{aws:SourceArn: \
-                         arn:{}:ssm:{region}:{account}:*}}}}",
-                        crate::aws::partition(region)
-                    ));
+                    hits.add_as(Warning, place, message);
+                    // A stack that could not be read has no account to name.
+                    if !account.is_empty() {
+                        hits.help(format!(
+                            "add Condition: {{StringEquals: {{aws:SourceAccount: \"{account}\"}}, ArnEquals: \
+                             {{aws:SourceArn: arn:{}:ssm:{region}:{account}:*}}}}",
+                            crate::aws::partition(region)
+                        ));
+                    }
                 }
             }
         }

@@ -307,10 +307,14 @@ fn tasks(role: Node<'_>, declared: &Declared<'_>, hits: &mut Hits) {
                 }
                 let (account, region) = (&declared.stack.account, &declared.stack.region);
                 let arn = format!("arn:{}:ecs:{region}:{account}:*", crate::aws::partition(region));
-                hits.add_as(Note, at, "any account's tasks can have the role from ECS: no condition names the account")
-                    .help(format!("add Condition: {{StringEquals: {{aws:SourceAccount: \"{account}\"}}}}"));
+                hits.add_as(Note, at, "any account's tasks can have the role from ECS: no condition names the account");
+                // A stack that could not be read has no account to name.
+                if account.is_empty() {
+                    continue;
+                }
+                hits.help(format!("add Condition: {{StringEquals: {{aws:SourceAccount: \"{account}\"}}}}"));
                 let is_alone = each(&value["Principal"]["Service"]).len() == 1 && value["Condition"].is_null();
-                if is_alone && at.get("Effect").is_given() && !account.is_empty() {
+                if is_alone && at.get("Effect").is_given() {
                     let condition = json!({
                         "StringEquals": {"aws:SourceAccount": account},
                         "ArnLike": {"aws:SourceArn": arn},
