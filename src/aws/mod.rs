@@ -58,6 +58,7 @@ pub struct Aws {
     iam: aws_sdk_iam::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     logs_once: aws_sdk_cloudwatchlogs::Client,
+    s3_once: aws_sdk_s3::Client,
     secrets: aws_sdk_secretsmanager::Client,
     ssm: aws_sdk_ssm::Client,
     ssm_once: aws_sdk_ssm::Client,
@@ -122,6 +123,14 @@ impl Aws {
             ),
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.clone().build()),
             logs_once: aws_sdk_cloudwatchlogs::Client::from_conf(logs.retry_config(once.clone()).build()),
+            s3_once: aws_sdk_s3::Client::from_conf(
+                aws_sdk_s3::config::Builder::from(&config)
+                    .interceptor(counts.clone())
+                    .retry_config(once.clone())
+                    // No endpoint but AWS's has a name for each bucket for certain.
+                    .force_path_style(access.endpoint_url.is_some())
+                    .build(),
+            ),
             secrets: aws_sdk_secretsmanager::Client::from_conf(
                 aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
@@ -181,6 +190,11 @@ impl Aws {
     /// As [`Aws::ec2_once`]: a repeated `CreateLogGroup` would take its own log group for somebody else's.
     pub fn logs_once(&self) -> &aws_sdk_cloudwatchlogs::Client {
         &self.logs_once
+    }
+
+    /// As [`Aws::ec2_once`]: a conditional write that is repeated blindly fails for what it did itself.
+    pub fn s3_once(&self) -> &aws_sdk_s3::Client {
+        &self.s3_once
     }
 
     pub fn secrets(&self) -> &aws_sdk_secretsmanager::Client {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::Reading;
 use super::session::{Manifests, connect};
+use super::writer::{Locking, lease};
 use super::{Failure, Global, LogFormat, talk};
 use crate::aws::Fault;
 use crate::report::progress::Telling;
@@ -31,6 +32,8 @@ pub struct WatchArgs {
     drift: Drift,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    locking: Locking,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -63,6 +66,13 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<ExitCode,
             let (global, stack) = (Arc::clone(&connecting), desired.stack.clone());
             Box::pin(async move { connect(&global, &stack).await.map_err(|failure| words(&failure)) })
         }),
+        hold: {
+            let (global, locking) = (global.clone(), args.locking.clone());
+            Box::new(move |desired, aws| {
+                let lease = lease(&global, &desired.stack, &locking);
+                Box::pin(async move { lease.acquire(aws.s3_once()).await.map_err(|error| error.to_string()) })
+            })
+        },
         say: Box::new(talk),
     };
     let result = watch::watch(settings, stop).await;

@@ -14,8 +14,11 @@ mod ecs;
 pub mod hosts;
 mod iam;
 mod logs;
+mod md5;
+mod s3;
 mod secrets;
 pub mod server;
+mod sha1;
 mod ssm;
 mod state;
 mod store;
@@ -64,6 +67,14 @@ impl Sandbox {
 
     /// Answers one AWS request. Never fails: whatever is wrong becomes the error answer that AWS would give.
     pub fn answer(&self, request: &http::Request<Bytes>) -> http::Response<Bytes> {
+        let mut answer = self.answer_whole(request);
+        if request.method() == http::Method::HEAD {
+            *answer.body_mut() = Bytes::new();
+        }
+        answer
+    }
+
+    fn answer_whole(&self, request: &http::Request<Bytes>) -> http::Response<Bytes> {
         let now = Timestamp::now();
         let call = match wire::decode(request, now) {
             Ok(call) => call,
@@ -189,6 +200,7 @@ fn table(service: Service) -> &'static [(&'static str, Operation)] {
         Service::Ecs => ecs::OPERATIONS,
         Service::Iam => iam::OPERATIONS,
         Service::Logs => logs::OPERATIONS,
+        Service::S3 => s3::OPERATIONS,
         Service::SecretsManager => secrets::OPERATIONS,
         Service::Ssm => ssm::OPERATIONS,
         Service::Sts => sts::OPERATIONS,
