@@ -4,6 +4,7 @@
 //! the SDK's HTTP client: the network, the sandbox, or a recorder.
 
 mod count;
+mod deployments;
 pub mod ec2;
 pub mod ecs;
 mod fault;
@@ -20,6 +21,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use self::count::CountCalls;
 pub use self::count::Counts;
+pub use self::deployments::{Awaited, Deployments, Told, Which};
 pub use self::fault::{Cause, Fault, fault, told};
 pub use self::services::Services;
 
@@ -64,6 +66,7 @@ pub struct Aws {
     sts: aws_sdk_sts::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
     services: Services,
+    deployments: Deployments,
 }
 
 /// How long to wait between looks at something that takes time.
@@ -133,6 +136,7 @@ impl Aws {
             tagging: aws_sdk_resourcegroupstagging::Client::from_conf(
                 aws_sdk_resourcegroupstagging::config::Builder::from(&config).interceptor(counts.clone()).build(),
             ),
+            deployments: Deployments::default(),
             counts,
         })
     }
@@ -168,6 +172,11 @@ impl Aws {
     /// Describes services of ECS.
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// What this run remembers of the services that it changes.
+    pub fn deployments(&self) -> &Deployments {
+        &self.deployments
     }
 
     pub fn iam(&self) -> &aws_sdk_iam::Client {
@@ -214,6 +223,7 @@ impl Aws {
     /// Makes the tokens that follow different from those before: what a later run creates is meant to be new, even
     /// when it looks the same.
     pub fn start_run(&self) {
+        self.deployments.clear();
         *self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = run_name();
     }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::session::{Manifests, connect, make_plan};
 use super::{Failure, Global, apply, talk};
+use crate::apply::Wait;
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{Desired, Stack};
 use crate::plan::{Goal, Guards};
@@ -43,7 +44,7 @@ pub(super) async fn destroy(global: &Global, args: &DestroyArgs) -> Result<ExitC
         let message = format!("nothing in {}, {} belongs to a stack {}\n", place.account, place.region, place.stack);
         talk(&message);
     }
-    apply::run(global, &aws, &nothing, plan, Goal::Destroy, args.yes).await
+    apply::run(global, &aws, &nothing, plan, Goal::Destroy, args.yes, Wait::Stable).await
 }
 
 /// A stack of this name in whatever account and region the credentials are for.

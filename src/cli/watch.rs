@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::plan::Reading;
 use super::session::{Manifests, connect};
 use super::{Failure, Global, LogFormat, talk};
+use crate::apply::Wait;
 use crate::aws::Fault;
 use crate::report::progress::Telling;
 use crate::watch::{self, Settings};
@@ -31,6 +32,9 @@ pub struct WatchArgs {
     drift: Drift,
     #[command(flatten)]
     reading: Reading,
+    /// How long to wait for what was created or changed
+    #[arg(long, value_enum, default_value_t)]
+    wait: Wait,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -53,6 +57,7 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<ExitCode,
             Drift::Report => watch::Drift::Report,
         },
         guards: args.reading.guards(),
+        wait: args.wait,
         telling: match global.log_format {
             LogFormat::Json => Telling::Json,
             LogFormat::Text if std::io::stderr().is_terminal() => Telling::Terminal,

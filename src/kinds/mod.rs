@@ -20,11 +20,13 @@ pub mod log_group;
 mod mirror;
 #[cfg(test)]
 mod network_tests;
+mod placement;
 pub mod policy;
 pub mod role;
 pub mod route_table;
 pub mod security_group;
 pub mod service;
+mod stopped;
 pub mod subnet;
 mod tags;
 pub mod task;
