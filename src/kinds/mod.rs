@@ -312,7 +312,8 @@ pub struct Found<S = Value> {
     pub attributes: Attributes,
     pub tags: BTreeMap<String, String>,
     pub readiness: Readiness,
-    /// What its calls need beside the spec: ids of associations and the like. Its `says` is for `farpost status`.
+    /// What its calls need beside the spec: ids of associations and the like. Its `says` is for `farpost status`,
+    /// its `started` for `--wait started`.
     #[serde(skip_serializing_if = "Value::is_null", default)]
     pub detail: Value,
 }

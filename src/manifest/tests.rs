@@ -162,9 +162,9 @@ fn envelope_mistakes() {
         (
             "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: a}\nspec: {}\nlifecycle:\n  timeouts:\n    create: 45\n    update: 1d\n    deleet: 5m\n",
             &[
-                "9:5 unknown-field unknown field `deleet` | did you mean `delete`?",
                 "7:13 bad-duration `45` has no unit | write hours, minutes and seconds as `45m`, `1h30m` or `90s`",
                 "8:13 bad-duration `1d` is not a duration | write hours, minutes and seconds as `45m`, `1h30m` or `90s`",
+                "9:5 unknown-field unknown field `deleet` | did you mean `delete`?",
             ],
         ),
         (

@@ -16,7 +16,8 @@ fn tree() -> Tree {
 fn what_was_not_waited_for_is_no_convergence() {
     let tree = tree();
     let ran = tree.in_sandbox(&["apply", "manifests", "--yes", "--wait", "none"]).ends_with(0);
-    let ran = ran.prints(&["3 steps done.", "not waited for: Service/app: 0 of 1 running", "Whether it comes up is not"]);
+    let ran =
+        ran.prints(&["3 steps done.", "not waited for: Service/app: 0 of 1 running", "Whether it comes up is not"]);
     assert!(!ran.stdout.contains("Converged"), "{}", ran.stdout);
     // The next run goes on waiting, for as long as the lifecycle says.
     let ran = tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(1);
@@ -34,6 +35,6 @@ fn what_was_not_waited_for_is_no_convergence() {
 fn a_timeout_that_means_nothing_is_shown_where_it_stands() {
     let tree = tree();
     tree.write("services.yaml", &tree.text("services.yaml").replace("update: 1s", "update: soon"));
-    tree.in_sandbox(&["plan", "manifests"]).ends_with(1).complains(&["bad-duration", "services.yaml:13", "`soon`"]);
+    tree.in_sandbox(&["plan", "manifests"]).ends_with(1).complains(&["bad-duration", "services.yaml:14:32", "`soon`"]);
     tree.in_sandbox(&["apply", "manifests", "--wait", "forever"]).ends_with(2).complains(&["none, started, stable"]);
 }

@@ -31,9 +31,18 @@ pub(super) async fn readiness(aws: &Aws, service: &Service, wanted: Option<&str>
             Readiness::Pending(why.join("; "))
         }
         Judgement::Failed(why) => {
-            let mut lines = vec![why, counts(service, awaited)];
+            let is_listed = |id: &str| service.deployments().iter().any(|one| one.id() == Some(id));
+            // Where the reason has counts they are those of what is primary now; ours are told while there is one.
+            let counted = match &awaited.which {
+                Which::Ours { id, .. } if is_listed(id) => false,
+                _ => why.contains(" running"),
+            };
+            let counts = (!counted).then(|| counts(service, awaited));
+            let events = telling(service, awaited, &why);
+            let mut lines = vec![why];
+            lines.extend(counts);
             lines.extend(account(aws, service, awaited, true).await);
-            lines.extend(telling(service, awaited));
+            lines.extend(events);
             lines.extend(once_more(service));
             Readiness::Failed(lines.join("\n  "))
         }
@@ -50,9 +59,10 @@ fn once_more(service: &Service) -> Option<String> {
 }
 
 /// The newest events of the deployment that say more than counts do, the oldest of them first.
-fn telling(service: &Service, awaited: &Awaited) -> Vec<String> {
+fn telling(service: &Service, awaited: &Awaited, why: &str) -> Vec<String> {
     let mut texts: Vec<&str> = Vec::new();
-    for text in events(service, awaited).into_iter().map(told).filter(|text| !is_routine(text)) {
+    let says_more = |text: &&str| !is_routine(text) && !why.contains(text);
+    for text in events(service, awaited).into_iter().map(told).filter(says_more) {
         if !texts.contains(&text) && texts.len() < EVENTS {
             texts.push(text);
         }

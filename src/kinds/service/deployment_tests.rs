@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ecs::types::{Attribute, ContainerDefinition, DeploymentRolloutState, PortMapping, Resource, VersionInfo};
+use aws_sdk_ecs::types::{
+    Attribute, ContainerDefinition, DeploymentConfiguration, DeploymentRolloutState, PortMapping, Resource, VersionInfo,
+};
 use tokio::sync::mpsc;
 
 use crate::apply::{Event, Outcome, Wait};
@@ -196,22 +198,30 @@ async fn a_port_that_is_in_use_is_said_and_who_holds_it() {
         "(i-1), and the tasks of the deployment before keep their places until others run (minimumHealthyPercent)";
     assert!(failure(&outcome).ends_with(keeps), "{outcome:#?}");
     assert!(is_not_ready(&trial.plan(&text("till:2, desiredCount: 1")).await));
-    let percent = "deploymentConfiguration: {minimumHealthyPercent: 0, maximumPercent: 100}";
+    let percent = "deploymentConfiguration: {minimumHealthyPercent: 0, maximumPercent: 200}";
     trial.converge(&text(&format!("till:2, desiredCount: 1, {percent}")).replace("1s", "1m")).await;
 }
 
+/// Lint finds such percentages where they are declared with a count.
 #[tokio::test]
 async fn percentages_that_leave_no_room_are_told_while_waiting() {
     let mut trial = outpost(Trial::new().await, &[("i-1", 2048)], &[PLAIN, PLAIN]).await;
-    let text = |revision: u32, least: u32| {
-        let percent = format!("deploymentConfiguration: {{minimumHealthyPercent: {least}, maximumPercent: 100}}");
-        till(&format!("taskDefinition: till:{revision}, desiredCount: 1, {percent}"), "timeouts: {update: 1s}")
+    let text = |revision: u32, timeout: &str| {
+        let lifecycle = format!("timeouts: {{update: {timeout}}}, ignoreChanges: [deploymentConfiguration]");
+        till(&format!("taskDefinition: till:{revision}, desiredCount: 1"), &lifecycle)
     };
-    trial.converge(&text(1, 100)).await;
-    let outcome = apply(&mut trial, &text(2, 100)).await;
+    trial.converge(&text(1, "1m")).await;
+    let percentages = async |trial: &Trial, least: i32, most: i32| {
+        let configuration = DeploymentConfiguration::builder().minimum_healthy_percent(least).maximum_percent(most);
+        let call = trial.aws.ecs().update_service().cluster("edge").service("till");
+        call.deployment_configuration(configuration.build()).send().await.unwrap();
+    };
+    percentages(&trial, 75, 125).await;
+    let outcome = apply(&mut trial, &text(2, "1s")).await;
     let why = failure(&outcome);
     assert!(why.contains("0 of 1 running, 1 of the deployment before; was unable to stop or start tasks"), "{why}");
-    trial.converge(&text(2, 0).replace("1s", "1m")).await;
+    percentages(&trial, 0, 125).await;
+    trial.converge(&text(2, "1m")).await;
 }
 
 #[tokio::test]

@@ -56,12 +56,14 @@ pub(super) fn judge(service: &Service, wanted: Option<&str>, awaited: &Awaited) 
         };
     };
     let is_ours = match &awaited.which {
-        Which::Ours { id, begun } if primary.id() != Some(id) => return displaced(service, primary, id, *begun),
+        Which::Ours { id, begun } if primary.id() != Some(id) => {
+            return displaced(service, primary, wanted, (id, *begun));
+        }
         Which::Ours { .. } => true,
         Which::Primary | Which::NotThis(_) => false,
     };
     // What became of ours is known without comparing definitions.
-    if let Some(why) = failure(service, primary, wanted.filter(|_| !is_ours)) {
+    if let Some(why) = failure(service, primary, wanted.filter(|_| !is_ours), awaited) {
         return Judgement::Failed(why);
     }
     if let Some(event) = gave_up(service, primary, awaited) {
@@ -97,7 +99,12 @@ pub(super) fn has_started(service: &Service, awaited: &Awaited) -> bool {
 }
 
 /// What became of the deployment of ours, which is not primary any more.
-fn displaced(service: &Service, primary: &Deployment, id: &str, begun: Option<DateTime>) -> Judgement {
+fn displaced(
+    service: &Service,
+    primary: &Deployment,
+    wanted: Option<&str>,
+    (id, begun): (&str, Option<DateTime>),
+) -> Judgement {
     let ours = service.deployments().iter().find(|deployment| deployment.id() == Some(id));
     let is_before = |time: Option<&DateTime>| matches!((time, begun), (Some(time), Some(begun)) if *time < begun);
     // Nothing in an answer from before our call is younger than what the call made.
@@ -112,7 +119,7 @@ fn displaced(service: &Service, primary: &Deployment, id: &str, begun: Option<Da
     };
     let event = newest(service.events().iter().filter(says)).map(told);
     let back = primary.rollout_state_reason().filter(|reason| reason.contains("rolling back"));
-    let definition = ours.and_then(Deployment::task_definition).map(short);
+    let definition = ours.and_then(Deployment::task_definition).or(wanted).map(short);
     let what = definition.map_or_else(|| "the deployment".to_owned(), |name| format!("the deployment of {name}"));
     // A deployment that was there before ours becomes primary again by a rollback and in no other way.
     if has_failed || event.is_some() || back.is_some() || is_before(primary.created_at()) {
@@ -204,14 +211,17 @@ pub(super) fn events<'a>(service: &'a Service, awaited: &Awaited) -> Vec<&'a Ser
     events
 }
 
-/// Events that say what the counts say, too.
-const ROUTINE: [&str; 6] = [
+/// Events that say what the counts and the rest say, too.
+const ROUTINE: [&str; 8] = [
     "has reached a steady state",
     "has started ",
     "has stopped ",
     "registered ",
     "deployment completed",
     "has begun draining connections",
+    // What is rolled back is said in other words, and more of it.
+    "deployment failed: ",
+    "rolling back to deployment ",
 ];
 
 /// The newest event since the change, if it says more than the counts.
@@ -252,7 +262,7 @@ fn clock(time: &DateTime) -> String {
 }
 
 /// Why it will not become ready by itself.
-fn failure(service: &Service, primary: &Deployment, wanted: Option<&str>) -> Option<String> {
+fn failure(service: &Service, primary: &Deployment, wanted: Option<&str>, awaited: &Awaited) -> Option<String> {
     let reason =
         |deployment: &Deployment| deployment.rollout_state_reason().unwrap_or("the deployment failed").to_owned();
     if primary.rollout_state() == Some(&Rollout::Failed) {
@@ -260,7 +270,9 @@ fn failure(service: &Service, primary: &Deployment, wanted: Option<&str>) -> Opt
     }
     let failed = |deployment: &&Deployment| deployment.rollout_state() == Some(&Rollout::Failed);
     let back = reason(primary);
-    if back.contains("rolling back") {
+    let is_wanted = primary.task_definition().zip(wanted).is_some_and(|(live, wanted)| is_definition(wanted, live));
+    // Back to what is wanted is no failure.
+    if back.contains("rolling back") && !is_wanted {
         let failed = service.deployments().iter().find(failed).map(reason);
         return Some(rolled_back(service, primary, "the deployment", &failed.unwrap_or(back)));
     }
@@ -271,7 +283,7 @@ fn failure(service: &Service, primary: &Deployment, wanted: Option<&str>) -> Opt
     };
     let failed = service.deployments().iter().filter(ours).find(failed).map(reason);
     let says = |event: &&ServiceEvent| event.message().is_some_and(|message| message.contains("deployment failed"));
-    let event = || newest(service.events().iter().filter(says)).map(|event| told(event).to_owned());
+    let event = || events(service, awaited).into_iter().find(says).map(|event| told(event).to_owned());
     let what = format!("the deployment of {}", short(wanted));
     Some(rolled_back(service, primary, &what, &failed.or_else(event)?))
 }
@@ -379,7 +391,7 @@ mod tests {
             .events(event(90, "(service till) has reached a steady state."));
         assert_eq!(
             pending(readiness(&service.build(), None)),
-            "1 of 2 running, 2 of the deployment before: (service till) was unable to place a task because no \
+            "1 of 2 running, 2 of the deployment before: was unable to place a task because no \
              container instance met all of its requirements."
         );
     }
@@ -420,6 +432,7 @@ mod tests {
             said.starts_with("the deployment was rolled back by the circuit breaker: tasks failed to start"),
             "{said}"
         );
+        assert_eq!(pending(readiness(&going, Some(OLD))), "0 of 1 running");
         let done = deployment("PRIMARY", OLD).rollout_state(Rollout::Completed).build();
         let over = service(OLD, 1, 1).deployments(done.clone()).deployments(gone_wrong).build();
         assert_eq!(readiness(&over, None), Readiness::Ready);
@@ -481,10 +494,10 @@ mod tests {
         let alarm = "(service till) (deployment ecs-svc/ours) deployment failed: alarm detected.";
         assert_eq!(
             told(over.clone().events(event(190, alarm))),
-            "the deployment was rolled back because of an alarm: alarm detected"
+            "the deployment of till:2 was rolled back because of an alarm: alarm detected"
         );
         // When nothing tells but that what was there before is there again.
-        assert_eq!(told(over), "the deployment was rolled back: AWS gives no reason");
+        assert_eq!(told(over), "the deployment of till:2 was rolled back: AWS gives no reason");
         // AWS may go back by a deployment that is younger than ours.
         let younger = old().id("ecs-svc/back").created_at(DateTime::from_secs(180)).rollout_state(Rollout::InProgress);
         let younger =

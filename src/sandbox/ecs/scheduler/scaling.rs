@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn percentages_that_leave_no_room_are_told() {
         let mut aws = edge();
-        let percentages = json!({"minimumHealthyPercent": 100, "maximumPercent": 100});
+        let percentages = json!({"minimumHealthyPercent": 75, "maximumPercent": 125});
         service(&mut aws, json!({"deploymentConfiguration": percentages}));
         aws.wait(60.0);
         aws.define("web", "nginx:2");
@@ -172,7 +172,7 @@ mod tests {
         let stuck = aws.service("s");
         assert_eq!((&stuck["runningCount"], &stuck["deployments"][0]["runningCount"]), (&json!(2), &json!(0)));
         assert!(events(&stuck).contains("because of the service deployment configuration"), "{}", events(&stuck));
-        let percentages = json!({"minimumHealthyPercent": 50, "maximumPercent": 100});
+        let percentages = json!({"minimumHealthyPercent": 50, "maximumPercent": 125});
         let update = json!({"cluster": "edge", "service": "s", "deploymentConfiguration": percentages});
         aws.ok("UpdateService", update);
         aws.wait(200.0);
