@@ -128,7 +128,11 @@ impl Trial {
         let client = Meddled { sandbox: client, meddling: Arc::clone(&meddling), losing: Arc::clone(&losing) };
         let http = SharedHttpClient::new(client);
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };
-        let patience = Patience { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
+        let patience = Patience {
+            first: Duration::from_millis(1),
+            longest: Duration::from_millis(5),
+            settles: Duration::from_millis(10),
+        };
         let aws = Aws::connect(&access, Some(http), patience).await.unwrap();
         let (aws, events, wait) = (Arc::new(aws), Vec::new(), Wait::Stable);
         Self { aws, events, tell: None, wait, meddling, losing, sandbox, folder }
