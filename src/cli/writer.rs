@@ -2,6 +2,7 @@
 //! they are told to or the lease is lost, and give both up.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::session::connect_within;
 use super::{Failure, Global, LogFormat, apply, talk};
-use crate::aws::Aws;
+use crate::aws::{Audit, Aws};
 use crate::desired::Stack;
 use crate::lease::{self, Held, Lease, NotTaken};
 use crate::observed::{Shared, check_account};
@@ -26,6 +27,22 @@ pub(super) struct Locking {
     /// How long to wait while somebody else writes to the stack, as 90s or 5m; 0s does not wait
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     lock_timeout: Duration,
+    /// Record every call that changes something in this file, a JSON object a line; in a directory, in a file of its own
+    #[arg(long, value_name = "FILE", env = "FARPOST_AUDIT")]
+    audit: Option<PathBuf>,
+}
+
+impl Locking {
+    /// Begins to record what is written to a stack, if that was asked for.
+    pub(super) fn record(&self, aws: &Aws, stack: &Stack) -> Result<(), Failure> {
+        let Some(path) = &self.audit else { return Ok(()) };
+        let audit = Audit::open(path, &stack.name, Timestamp::now()).map_err(|error| {
+            let message = format!("the audit {} cannot be written: {error}; nothing was changed", path.display());
+            Failure::because(message, "name a file or a directory that you may write, with --audit")
+        })?;
+        aws.record(audit);
+        Ok(())
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -72,7 +89,9 @@ where
         // Not even a lease is written in a wrong account.
         check_account(&aws, &stack.place(), &Shared::default()).await?;
     }
-    let held = locked.take(aws.s3_once()).await?;
+    locking.record(&aws, stack)?;
+    let held = locked.take(aws.s3()).await?;
+    aws.write_as(held.clone());
     let stop = CancellationToken::new();
     let signals = tokio::spawn(apply::stop_on_signal(stop.clone()));
     let guard = tokio::spawn(stop_when_lost(held.clone(), stop.clone()));

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::keeper::{Command, Keeper, Remote};
 use super::local::Local;
-use super::record::{Record, Unfinished};
+use super::record::{Begun, Record, Unfinished};
 use super::{Clock, FENCED, Moment};
 use crate::address::Address;
 
@@ -188,6 +188,11 @@ impl Held {
         }
     }
 
+    /// What time it is by the clock of the record.
+    pub fn now(&self) -> Timestamp {
+        (self.inner.core.clock)()
+    }
+
     /// Which holder of the lease this one is, counted from the first; 1 when there is no lease.
     pub fn number(&self) -> u64 {
         self.inner.number
@@ -198,14 +203,14 @@ impl Held {
     ///
     /// # Errors
     /// It may not be created: the lease is lost, or there is no record.
-    pub async fn creating(&self, address: &Address) -> Result<(), Lost> {
+    pub async fn creating(&self, address: &Address, run: &str) -> Result<(), Lost> {
         let core = &self.inner.core;
         core.check()?;
         let mut written = core.written.subscribe();
         let asked = {
-            let now = (core.clock)();
+            let begun = Begun { at: (core.clock)(), run: run.to_owned() };
             let mut state = core.state();
-            state.creating.insert(address.clone(), now);
+            state.creating.insert(address.clone(), begun);
             state.asked += 1;
             state.asked
         };
@@ -229,9 +234,9 @@ impl Held {
         state.inherited.remove(address);
     }
 
-    /// What a holder before may have created without knowing, and when it began. Whoever wants to create one of these
+    /// What a holder before may have created without knowing. Whoever wants to create one of these
     /// looks for it until AWS shows everything that was made by now, and then says [`Held::created`].
-    pub fn unfinished(&self) -> BTreeMap<Address, Timestamp> {
+    pub fn unfinished(&self) -> BTreeMap<Address, Begun> {
         self.inner.core.state().inherited.clone()
     }
 

@@ -33,6 +33,7 @@ pub use self::held::{Held, Lost};
 use self::local::Local;
 pub use self::local::folder;
 use self::object::Object;
+pub use self::record::Begun;
 use self::record::{Holder, Record};
 pub use self::trouble::NotTaken;
 use crate::desired::LeasePlace;

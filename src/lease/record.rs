@@ -17,8 +17,16 @@ const FORMAT: &str = "farpost/v1";
 /// After this, every look at AWS shows what was made before.
 const OLD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Creates whose end is not known, with the time at which they began.
-pub(super) type Unfinished = BTreeMap<Address, Timestamp>;
+/// Creates whose end is not known.
+pub(super) type Unfinished = BTreeMap<Address, Begun>;
+
+/// A create that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    pub at: Timestamp,
+    /// How the run was called that began it; its idempotency tokens come from that.
+    pub run: String,
+}
 
 /// A lease, held or given up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,5 +116,5 @@ impl Record {
 
 /// Drops what is so old that looking longer tells nothing more.
 pub(super) fn forget_old(unfinished: &mut Unfinished, now: Timestamp) {
-    unfinished.retain(|_, begun| Duration::try_from(now.duration_since(*begun)).is_ok_and(|age| age < OLD));
+    unfinished.retain(|_, begun| Duration::try_from(now.duration_since(begun.at)).is_ok_and(|age| age < OLD));
 }

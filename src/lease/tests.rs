@@ -199,7 +199,7 @@ async fn seconds(number: u64) {
     sleep(Duration::from_secs(number)).await;
 }
 
-fn addresses(unfinished: &BTreeMap<Address, Timestamp>) -> Vec<String> {
+fn addresses(unfinished: &BTreeMap<Address, Begun>) -> Vec<String> {
     unfinished.keys().map(ToString::to_string).collect()
 }
 
@@ -215,7 +215,7 @@ async fn what_is_free_is_taken_at_once_and_given_up_at_once() {
     let other = held.clone();
     held.release().await.unwrap();
     assert_eq!(other.check(), Err(Lost::Released));
-    assert_eq!(other.creating(&address("Vpc/a")).await, Err(Lost::Released));
+    assert_eq!(other.creating(&address("Vpc/a"), "run").await, Err(Lost::Released));
     assert!(account.object().await["released"].is_string());
     let next = account.machine().take(0).await.unwrap();
     assert_eq!(next.number(), 2);
@@ -308,7 +308,7 @@ async fn a_holder_that_is_cut_off_stops_before_it_is_followed() {
     first.cut(false);
     seconds(100).await;
     assert_eq!(held.check().unwrap_err(), lost);
-    assert_eq!(held.creating(&address("Vpc/a")).await.unwrap_err(), lost);
+    assert_eq!(held.creating(&address("Vpc/a"), "run").await.unwrap_err(), lost);
     assert_eq!(held.release().await.unwrap_err(), lost);
     next.check().unwrap();
     assert_eq!(account.object().await["number"], 2);
@@ -348,7 +348,7 @@ async fn a_holder_that_was_replaced_learns_it_with_the_next_write() {
     object["holder"]["id"] = "x".into();
     let body = ByteStream::from(object.to_string().into_bytes());
     machine.s3().put_object().bucket(BUCKET).key(KEY).body(body).send().await.unwrap();
-    let lost = held.creating(&address("Vpc/a")).await.unwrap_err();
+    let lost = held.creating(&address("Vpc/a"), "run").await.unwrap_err();
     assert!(matches!(&lost, Lost::TakenOver(who) if who.contains("process")), "{lost:?}");
     assert_eq!(account.object().await, object);
 }
@@ -392,7 +392,7 @@ async fn lost_answers_lose_nothing() {
             seconds(40).await;
             assert_eq!((machine.left(), held.check()), (0, Ok(())), "{case}");
             happen();
-            held.creating(&address("Vpc/a")).await.unwrap();
+            held.creating(&address("Vpc/a"), "run").await.unwrap();
             assert_eq!(account.object().await["creating"].as_object().unwrap().len(), 1, "{case}");
             held.created(&address("Vpc/a"));
             machine.mishap("PUT", Mishap::Lost);
@@ -454,7 +454,7 @@ async fn what_a_dead_holder_was_creating_is_handed_over() {
     let account = Account::new().await;
     let held = account.machine().take(0).await.unwrap();
     for name in ["Vpc/a", "Subnet/b", "Role/c"] {
-        held.creating(&address(name)).await.unwrap();
+        held.creating(&address(name), "run").await.unwrap();
     }
     held.created(&address("Vpc/a"));
     seconds(11).await;
@@ -465,7 +465,7 @@ async fn what_a_dead_holder_was_creating_is_handed_over() {
     // The end of the second was not on record yet.
     let unfinished = held.unfinished();
     assert_eq!(addresses(&unfinished), ["Role/c", "Subnet/b"]);
-    assert_eq!(unfinished[&address("Role/c")].to_string(), "2027-01-15T08:00:00Z");
+    assert_eq!(unfinished[&address("Role/c")].at.to_string(), "2027-01-15T08:00:00Z");
     held.created(&address("Subnet/b"));
     seconds(11).await;
     drop(held);
@@ -484,7 +484,7 @@ async fn what_a_dead_holder_was_creating_is_handed_over() {
 async fn a_release_leaves_what_is_not_known() {
     let account = Account::new().await;
     let held = account.machine().take(0).await.unwrap();
-    held.creating(&address("Vpc/a")).await.unwrap();
+    held.creating(&address("Vpc/a"), "run").await.unwrap();
     held.release().await.unwrap();
     let held = account.machine().take(0).await.unwrap();
     assert_eq!(addresses(&held.unfinished()), ["Vpc/a"]);
@@ -500,7 +500,7 @@ async fn creates_that_begin_together_are_one_write() {
     let held = account.machine().take(0).await.unwrap();
     let before = account.calls("s3:PutObject");
     let names: Vec<Address> = (0..20).map(|number| address(&format!("Vpc/v{number}"))).collect();
-    for done in join_all(names.iter().map(|name| held.creating(name))).await {
+    for done in join_all(names.iter().map(|name| held.creating(name, "run"))).await {
         done.unwrap();
     }
     assert!(account.calls("s3:PutObject") - before <= 2);
@@ -514,7 +514,7 @@ async fn without_a_lease_the_machine_remembers() {
     let held = machine.lock(0).await.unwrap();
     let refused = machine.lock(0).await.unwrap_err();
     assert!(matches!(&refused, NotTaken::Busy { place, .. } if place == "this machine"), "{refused}");
-    held.creating(&address("Vpc/a")).await.unwrap();
+    held.creating(&address("Vpc/a"), "run").await.unwrap();
     seconds(1000).await;
     held.check().unwrap();
     drop(held);

@@ -78,9 +78,7 @@ impl NotTaken {
                      missing object looks like a denied one"
                 )),
             ),
-            Trouble::Fault(fault) => {
-                (format!("the lease s3://{bucket}/{key} of the stack: {fault}"), fault.hint().map(str::to_owned))
-            }
+            Trouble::Fault(fault) => (format!("the lease s3://{bucket}/{key} of the stack: {fault}"), fault.hint()),
         };
         Self::Refused { message, help, fault }
     }

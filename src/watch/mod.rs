@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::files::{Hints, fingerprint};
-use crate::apply::{Outcome, apply};
+use crate::apply::{Outcome, Wait, apply_waiting};
 use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::diagnostic::{self, Diagnostic};
@@ -54,6 +54,7 @@ pub struct Settings {
     pub interval: Duration,
     pub drift: Drift,
     pub guards: Guards,
+    pub wait: Wait,
     pub telling: Telling,
     /// Reads and checks the manifests.
     pub load: Box<dyn Fn() -> (Option<Desired>, Vec<Diagnostic>) + Send + Sync>,
@@ -129,6 +130,7 @@ impl Watch {
         let until = Instant::now() + pause.mul_f64(1.0 + fastrand::f64() / 10.0);
         loop {
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return cause,
                 () = tokio::time::sleep_until(until) => return cause,
                 () = hints.next() => {
@@ -282,6 +284,11 @@ impl Watch {
             return Err(format!("not converged: {}", left.join(", ")));
         }
         self.applied = Some(print.to_owned());
+        if !outcome.left.is_empty() {
+            let left: Vec<String> = outcome.left.iter().map(|(address, why)| format!("{address}: {why}")).collect();
+            self.say("not waited for", json!({"why": left}));
+            return Ok(());
+        }
         self.say("converged", json!({"steps": outcome.done.len()}));
         Ok(())
     }
@@ -289,6 +296,7 @@ impl Watch {
     async fn plan(&self, aws: &Aws, desired: &Desired) -> Result<Plan, String> {
         let (place, wanted) = (desired.place(), desired.wanted());
         let found = tokio::select! {
+            biased;
             found = survey(aws, &place, &wanted, crate::kinds::Purpose::Survey) => found,
             // Reading changes nothing, so it can be left anywhere.
             () = self.stop.cancelled() => return Err("stopped".to_owned()),
@@ -310,7 +318,7 @@ impl Watch {
                 stop.cancel();
             }
         });
-        let outcome = apply(Arc::clone(aws), plan, sender, stop).await;
+        let outcome = apply_waiting(Arc::clone(aws), plan, self.settings.wait, sender, stop).await;
         guard.abort();
         teller.await.ok();
         outcome

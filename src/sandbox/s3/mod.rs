@@ -25,12 +25,12 @@ use super::state::State;
 use super::wire::{AwsError, Call};
 
 /// Everything that exists in S3.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(in crate::sandbox) struct S3 {
     buckets: BTreeMap<String, Bucket>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Bucket {
     region: String,
     created: Timestamp,
@@ -38,7 +38,7 @@ struct Bucket {
     objects: BTreeMap<String, Object>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Object {
     content: Content,
     /// In quotes.
