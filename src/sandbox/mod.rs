@@ -16,6 +16,7 @@ pub mod faults;
 mod history;
 pub mod hosts;
 mod iam;
+mod line;
 mod logs;
 mod secrets;
 pub mod server;
@@ -37,6 +38,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use self::clock::Clock;
+use self::faults::Buckets;
 use self::history::History;
 pub use self::history::Lag;
 use self::state::State;
@@ -55,6 +57,7 @@ pub struct Sandbox {
     clock: Clock,
     /// Locked after the state.
     history: Mutex<History>,
+    buckets: Mutex<Buckets>,
 }
 
 impl Sandbox {
@@ -78,6 +81,7 @@ impl Sandbox {
             record: None,
             clock: Clock::wall(),
             history: Mutex::default(),
+            buckets: Mutex::default(),
         }
     }
 
@@ -190,6 +194,10 @@ impl Sandbox {
             }
         }
         (output, lags)
+    }
+
+    fn lock_buckets(&self) -> std::sync::MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn lock_history(&self) -> std::sync::MutexGuard<'_, History> {
