@@ -9,7 +9,9 @@ use tokio::sync::SemaphorePermit;
 use super::{Event, Run, send};
 use crate::address::Address;
 use crate::aws::{Cause, Fault};
-use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
+use crate::kinds::{
+    AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, blockers, by_name,
+};
 use crate::manifest::substitute;
 use crate::observed::{Shared, Survey, WantedByKind};
 use crate::plan::{Action, Change, Step, Work, carry_over, diff, tags};
@@ -29,6 +31,8 @@ pub(super) enum Stopped {
 const CREATES: u32 = 3;
 /// How many of the longest pauses something is waited for that needs an object which is not there.
 const LITTLE: u32 = 18;
+/// After how many of the longest pauses it is asked again what keeps something from being deleted.
+const SELDOM: u32 = 3;
 /// How often a create that is throttled is tried.
 const THROTTLED: u32 = 8;
 /// How long AWS may take to answer a read as an accepted change has made it.
@@ -200,6 +204,7 @@ impl<'a> Object<'a> {
         let Some(mut live) = self.change.live.clone() else { return Ok(String::new()) };
         let mut look = 0;
         let mut asked = false;
+        let mut held = None;
         loop {
             if !asked {
                 match self.kind.delete(&self.run.aws, &live).await {
@@ -207,10 +212,7 @@ impl<'a> Object<'a> {
                     Ok(Progress::Waiting(why)) => self.pause(&mut look, &why).await?,
                     Err(fault) if fault.is_gone() => asked = true,
                     Err(fault) if fault.cause == Cause::InUse => {
-                        let why = format!("still in use: {}", fault.message);
-                        if Instant::now() > self.deadline {
-                            return Err(fault.into());
-                        }
+                        let why = self.held(&live, &fault, &mut held).await;
                         self.pause(&mut look, &why).await?;
                     }
                     Err(fault) => return Err(fault.into()),
@@ -230,6 +232,21 @@ impl<'a> Object<'a> {
                 self.pause(&mut look, &why).await?;
             }
         }
+    }
+
+    /// What keeps the object, asked at once and then now and again.
+    async fn held(&self, live: &Found, fault: &Fault, known: &mut Option<(tokio::time::Instant, String)>) -> String {
+        let is_fresh = |since: &tokio::time::Instant| since.elapsed() < self.run.aws.patience.longest * SELDOM;
+        if let Some((_, why)) = known.as_ref().filter(|(since, _)| is_fresh(since)) {
+            return why.clone();
+        }
+        let why = match self.kind.blockers(&self.run.aws, live).await {
+            Ok(blockers) if !blockers.is_empty() => blockers::told(&blockers),
+            Ok(_) => format!("still in use: {}", fault.message),
+            Err(denied) => format!("still in use: {}; what by could not be found out ({denied})", fault.message),
+        };
+        *known = Some((tokio::time::Instant::now(), why.clone()));
+        why
     }
 
     /// The declared object with the references that are known by now.

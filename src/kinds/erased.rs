@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Attributes, Blocker, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault};
 use crate::plan::FieldChange;
@@ -43,6 +43,7 @@ pub trait AnyKind: Send + Sync {
         changed: &'a Changed,
     ) -> BoxFuture<'a, Result<Progress, Fault>>;
     fn delete<'a>(&'a self, aws: &'a Aws, live: &'a Found) -> BoxFuture<'a, Result<Progress, Fault>>;
+    fn blockers<'a>(&'a self, aws: &'a Aws, live: &'a Found) -> BoxFuture<'a, Result<Vec<Blocker>, Fault>>;
     fn retag<'a>(
         &'a self,
         aws: &'a Aws,
@@ -159,6 +160,10 @@ impl<K: Kind> AnyKind for K {
 
     fn delete<'a>(&'a self, aws: &'a Aws, live: &'a Found) -> BoxFuture<'a, Result<Progress, Fault>> {
         Box::pin(async move { K::delete(aws, &typed_found::<K>(live)?).await })
+    }
+
+    fn blockers<'a>(&'a self, aws: &'a Aws, live: &'a Found) -> BoxFuture<'a, Result<Vec<Blocker>, Fault>> {
+        Box::pin(async move { K::blockers(aws, &typed_found::<K>(live)?).await })
     }
 
     fn retag<'a>(

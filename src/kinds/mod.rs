@@ -5,6 +5,7 @@
 //! `docs/adding-a-kind.md` walks through one.
 
 pub mod activation;
+pub mod blockers;
 pub mod cluster;
 mod erased;
 pub mod external_instance;
@@ -41,6 +42,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::blockers::{Blocker, Fate};
 pub use self::erased::AnyKind;
 use self::erased::without_nulls;
 pub use self::tags::Tags;
@@ -145,6 +147,11 @@ pub trait Kind: Send + Sync + 'static {
     /// Takes the next step towards the object being gone. Called again with a fresh `live` while it answers
     /// [`Progress::Waiting`] or something still uses the object.
     fn delete(aws: &Aws, live: &Found<Self::Spec>) -> impl Future<Output = Result<Progress, Fault>> + Send;
+
+    /// Who keeps the object from being deleted; asked when AWS has refused because it is in use.
+    fn blockers(_aws: &Aws, _live: &Found<Self::Spec>) -> impl Future<Output = Result<Vec<Blocker>, Fault>> + Send {
+        async { Ok(Vec::new()) }
+    }
 
     /// Sets and removes tags.
     fn retag(

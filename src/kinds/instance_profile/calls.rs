@@ -8,7 +8,7 @@ use super::lower::lower;
 use super::spec::InstanceProfileSpec;
 use crate::aws::{Aws, Fault, fault};
 use crate::kinds::iam::{or_gone, sdk_tags, tags_of};
-use crate::kinds::{Changed, Found, Progress, Purpose, STACK_TAG, Scope, Target};
+use crate::kinds::{Blocker, Changed, Fate, Found, Progress, Purpose, STACK_TAG, Scope, Target};
 
 /// Profiles that are asked for at once, when it may be all of an account.
 const AT_ONCE: usize = 20;
@@ -122,6 +122,12 @@ pub(super) async fn delete(aws: &Aws, live: &Found<InstanceProfileSpec>) -> Resu
     let call = aws.iam().delete_instance_profile().instance_profile_name(&live.id).send();
     call.await.map_err(fault("iam:DeleteInstanceProfile"))?;
     Ok(Progress::Done)
+}
+
+/// The role that somebody has put into it since it was emptied.
+pub(super) async fn blockers(aws: &Aws, live: &Found<InstanceProfileSpec>) -> Result<Vec<Blocker>, Fault> {
+    let role = get(aws, &live.id).await?.and_then(|found| found.spec.role);
+    Ok(role.map(|role| Blocker::new(format!("role {role} in it"), Fate::Unknown)).into_iter().collect())
 }
 
 pub(super) async fn retag(

@@ -9,7 +9,7 @@ mod spec;
 use std::collections::BTreeMap;
 
 pub use self::spec::SubnetSpec;
-use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Blocker, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -37,6 +37,10 @@ impl Kind for Subnet {
             "ec2:ModifySubnetAttribute",
             "ec2:DeleteSubnet",
             "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeInstances",
+            "ecs:ListClusters",
+            "ecs:ListTasks",
+            "ecs:DescribeTasks",
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
@@ -66,6 +70,10 @@ impl Kind for Subnet {
 
     async fn delete(aws: &Aws, live: &Found<SubnetSpec>) -> Result<Progress, Fault> {
         calls::delete(aws, live).await
+    }
+
+    async fn blockers(aws: &Aws, live: &Found<SubnetSpec>) -> Result<Vec<Blocker>, Fault> {
+        calls::blockers(aws, live).await
     }
 
     async fn retag(
