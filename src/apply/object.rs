@@ -14,7 +14,7 @@ use crate::kinds::{
 };
 use crate::manifest::substitute;
 use crate::observed::{Shared, Survey, WantedByKind};
-use crate::plan::{Action, Change, Step, Work, carry_over, diff, tags};
+use crate::plan::{Action, Change, Order, Step, Work, carry_over, diff, keep, tags};
 
 /// Why a step ended early.
 #[derive(Debug)]
@@ -76,8 +76,9 @@ impl<'a> Object<'a> {
         let target = self.target()?;
         let id = match &live {
             Some(live) => live.id.clone(),
-            None => self.create(&self.heir(&target)?).await?,
+            None => self.create_in_place_of(&self.heir(&target)?).await?,
         };
+        let leaving = self.run.plan.leaving(self.kind.about());
         let (begun, little) = (Instant::now(), self.run.aws.patience.longest * LITTLE);
         let mut retagged = false;
         // Whether a call asked for the change already: then only reading is left, or a kind would be changed twice.
@@ -88,12 +89,11 @@ impl<'a> Object<'a> {
                 self.pause(&mut look, "not visible yet").await?;
                 continue;
             };
-            let mut missing: Vec<String> = diff(self.kind.about(), &target.full, &live.spec, &self.change.ignored)
-                .into_iter()
-                .map(|change| change.path)
-                .collect();
-            let (set, gone) = tags::difference(&target.tags, &live.tags);
             let about = self.kind.about();
+            let wanted = self.for_now(&target, &live, &leaving);
+            let changes = diff(about, &wanted, &live.spec, &self.change.ignored).into_iter();
+            let mut missing: Vec<String> = changes.map(|change| change.path).collect();
+            let (set, gone) = tags::difference(&target.tags, &live.tags);
             if about.fixed_tags {
                 missing.extend(tags::changes(&target.tags, &live.tags).into_iter().map(|change| change.path));
             }
@@ -104,7 +104,7 @@ impl<'a> Object<'a> {
             }
             if !missing.is_empty() && asked.is_none() {
                 let changed = Changed(missing);
-                let full = carry_over(&target.full, &live.spec, &target.ignored);
+                let full = carry_over(&wanted, &live.spec, &target.ignored);
                 let target = Target { full, ..target.clone() };
                 match self.kind.update(&self.run.aws, &target, &live, &changed).await? {
                     Progress::Done => asked = Some((Instant::now(), live.readiness)),
@@ -189,6 +189,33 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// What is wanted until everything that is leaving has left: those of its references to that which go with it.
+    fn for_now(&self, target: &Target, live: &Found, leaving: &[&str]) -> Value {
+        if leaving.is_empty() {
+            return target.full.clone();
+        }
+        let kept = keep(&target.full, &live.spec, leaving);
+        self.kind.normalise(&kept, &target.place).unwrap_or(kept)
+    }
+
+    /// Creates the object. Where AWS has no room for it beside the one that it replaces, that one goes first, if the plan
+    /// says so.
+    async fn create_in_place_of(&self, target: &Target) -> Result<String, Stopped> {
+        let fault = match self.create(target).await {
+            Err(Stopped::Fault(fault)) if self.may_make_room(&fault) => fault,
+            answer => return answer,
+        };
+        let why = format!("no room beside the old one, which goes first ({fault})");
+        send(self.run, Event::Waiting { address: target.address.clone(), why });
+        self.delete().await?;
+        self.create(target).await
+    }
+
+    fn may_make_room(&self, fault: &Fault) -> bool {
+        let is_full = matches!(fault.cause, Cause::Capacity | Cause::Quota);
+        is_full && matches!(self.change.order, Some(Order::Create { if_room: true, .. }))
+    }
+
     /// What is created in place of another begins with what the other had, where that is nobody's to declare.
     fn heir(&self, target: &Target) -> Result<Target, Stopped> {
         let Some(live) = self.change.live.as_ref().filter(|_| self.change.action == Action::Replace) else {
@@ -202,6 +229,7 @@ impl<'a> Object<'a> {
 
     async fn delete(&self) -> Result<String, Stopped> {
         let Some(mut live) = self.change.live.clone() else { return Ok(String::new()) };
+        let most = self.deadline.saturating_duration_since(Instant::now()).as_secs().div_ceil(60);
         let mut look = 0;
         let mut asked = false;
         let mut held = None;
@@ -209,7 +237,9 @@ impl<'a> Object<'a> {
             if !asked {
                 match self.kind.delete(&self.run.aws, &live).await {
                     Ok(Progress::Done) => asked = true,
-                    Ok(Progress::Waiting(why)) => self.pause(&mut look, &why).await?,
+                    Ok(Progress::Waiting(why)) => {
+                        self.pause(&mut look, &format!("{why}; for at most {most} minutes")).await?;
+                    }
                     Err(fault) if fault.is_gone() => asked = true,
                     Err(fault) if fault.cause == Cause::InUse => {
                         let why = self.held(&live, &fault, &mut held).await;
@@ -218,7 +248,7 @@ impl<'a> Object<'a> {
                     Err(fault) => return Err(fault.into()),
                 }
             }
-            match self.read(&live.id).await? {
+            match self.read_as(&live.id, &[]).await? {
                 None => return Ok(live.id),
                 Some(found) => live = found,
             }
@@ -273,20 +303,14 @@ impl<'a> Object<'a> {
     }
 
     async fn read(&self, id: &str) -> Result<Option<Found>, Stopped> {
-        // A deleted object is read without it: what it refers to may be gone, and nothing is compared.
-        let wanted = match self.step.work {
-            Work::Delete => None,
-            Work::Create | Work::Update | Work::Await => Some(self.target()?),
-        };
-        let wanted: Vec<Wanted> = wanted
-            .into_iter()
-            .map(|target| Wanted {
-                key: self.kind.key(&target.address.name, &target.full, &target.place),
-                address: target.address,
-                spec: target.full,
-            })
-            .collect();
-        let found = self.scoped(Purpose::Settle(id), &wanted).await?;
+        let target = self.target()?;
+        let key = self.kind.key(&target.address.name, &target.full, &target.place);
+        self.read_as(id, &[Wanted { key, address: target.address, spec: target.full }]).await
+    }
+
+    /// An object that is deleted is read as nothing that is wanted: what it refers to may be gone, and nothing is compared.
+    async fn read_as(&self, id: &str, wanted: &[Wanted]) -> Result<Option<Found>, Stopped> {
+        let found = self.scoped(Purpose::Settle(id), wanted).await?;
         Ok(found.into_iter().find(|one| one.id == id))
     }
 
@@ -294,7 +318,11 @@ impl<'a> Object<'a> {
     async fn look(&self, target: &Target) -> Result<Option<Found>, Stopped> {
         let key = self.kind.key(&target.address.name, &target.full, &target.place);
         let wanted = [Wanted { address: target.address.clone(), key: key.clone(), spec: target.full.clone() }];
-        let found = self.scoped(Purpose::Find, &wanted).await?;
+        let mut found = self.scoped(Purpose::Find, &wanted).await?;
+        // What it replaces says the same of itself. An id that is a name comes back with the name.
+        if self.change.creates_first() || self.kind.about().id_prefix.is_some() {
+            found.retain(|one| !self.change.replaces.contains(&one.id));
+        }
         let is_ours = |one: &Found| one.owner(&target.place.stack) == Owner::Us(target.address.clone());
         let named = |one: &Found| key.is_some() && one.key == key;
         Ok(found.iter().find(|one| is_ours(one)).or_else(|| found.iter().find(|one| named(one))).cloned())

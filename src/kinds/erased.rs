@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{About, Attributes, Blocker, Changed, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Attributes, Blocker, Changed, Found, Kind, Others, Place, Progress, Scope, Target, Together};
 use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault};
 use crate::plan::FieldChange;
@@ -32,6 +32,7 @@ pub trait AnyKind: Send + Sync {
     fn copies(&self, spec: &Value) -> usize;
     fn runtime_needs(&self, spec: &Value, others: &BTreeMap<Address, Value>) -> Vec<Address>;
     fn judge(&self, fields: &mut [FieldChange], live: &Value);
+    fn together(&self, old: &Found, new: &Value, others: &Others<'_>) -> Together;
     fn remarks(&self, fields: &[FieldChange], live: &Value) -> Vec<String>;
     fn read<'a>(&'a self, aws: &'a Aws, scope: &'a Scope<'a>) -> BoxFuture<'a, Result<Vec<Found>, Fault>>;
     fn create<'a>(&'a self, aws: &'a Aws, target: &'a Target) -> BoxFuture<'a, Result<String, Fault>>;
@@ -115,6 +116,13 @@ impl<K: Kind> AnyKind for K {
     fn judge(&self, fields: &mut [FieldChange], live: &Value) {
         if let Ok(live) = typed(live) {
             K::judge(fields, &live);
+        }
+    }
+
+    fn together(&self, old: &Found, new: &Value, others: &Others<'_>) -> Together {
+        match (typed_found::<K>(old), typed(new)) {
+            (Ok(old), Ok(new)) => K::together(&old, &new, others),
+            _ => Together::No("what it will be is not known yet".to_owned()),
         }
     }
 

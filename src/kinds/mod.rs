@@ -22,11 +22,14 @@ mod mirror;
 #[cfg(test)]
 mod network_tests;
 pub mod policy;
+#[cfg(test)]
+mod replace_tests;
 pub mod role;
 pub mod route_table;
 pub mod security_group;
 pub mod service;
 pub mod subnet;
+pub mod successor;
 mod tags;
 pub mod task;
 pub mod task_definition;
@@ -45,6 +48,7 @@ use serde_json::Value;
 pub use self::blockers::{Blocker, Fate};
 pub use self::erased::AnyKind;
 use self::erased::without_nulls;
+pub use self::successor::{Others, REPLACES_TAG, Together};
 pub use self::tags::Tags;
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
@@ -123,6 +127,11 @@ pub trait Kind: Send + Sync + 'static {
 
     /// Corrects what [`About::replace`] says of differences where it depends on the values: some go one way only.
     fn judge(_fields: &mut [FieldChange], _live: &Self::Spec) {}
+
+    /// Whether `new` can be made while what it replaces is there; names are looked at by the engine.
+    fn together(_old: &Found<Self::Spec>, _new: &Self::Spec, _others: &Others<'_>) -> Together {
+        Together::Yes
+    }
 
     /// What an update of these fields brings with it and the fields do not show.
     fn remarks(_fields: &[FieldChange], _live: &Self::Spec) -> Vec<String> {

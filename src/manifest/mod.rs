@@ -58,6 +58,18 @@ pub struct Lifecycle {
     pub on_delete: OnDelete,
     /// Paths of fields in which differences are left alone.
     pub ignore_changes: Vec<String>,
+    /// Which is there first when it is replaced. None: what can be.
+    pub replace: Option<ReplaceOrder>,
+}
+
+/// Which is there first when a resource is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ReplaceOrder {
+    /// The new one, where no name forbids it.
+    CreateFirst,
+    /// The old one.
+    DeleteFirst,
 }
 
 /// What happens to a resource that is no longer declared.

@@ -47,7 +47,7 @@ const VPC: &str = "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: edge}\nsp
 #[test]
 fn a_stream_of_documents_is_read() {
     let text = "apiVersion: farpost/v1\nkind: Stack\nmetadata: {name: store-17}\nspec:\n  account: \"012\"\n  region: ~\n  tags: {a: ~, b: [~, {c: null}]}\n---\n\
-                apiVersion: farpost/v1\nkind: Subnet\nmetadata:\n  name: floor\nspec:\n  vpcId: ${Vpc.edge}\nlifecycle: {preventDestroy: true, onDelete: retain, ignoreChanges: [a.b]}\n";
+                apiVersion: farpost/v1\nkind: Subnet\nmetadata:\n  name: floor\nspec:\n  vpcId: ${Vpc.edge}\nlifecycle: {preventDestroy: true, onDelete: retain, ignoreChanges: [a.b], replace: createFirst}\n";
     let (documents, found) = load_files(&[("m.yaml", text)], &[]);
     assert_eq!(found, []);
     assert_eq!(documents[0].spec, json!({"account": "012", "tags": {"b": [null, {}]}}), "null members are absent");
@@ -56,7 +56,12 @@ fn a_stream_of_documents_is_read() {
     assert_eq!((floor.kind.as_str(), floor.name.as_str(), floor.intact), ("Subnet", "floor", true));
     assert_eq!(
         floor.lifecycle,
-        Lifecycle { prevent_destroy: true, on_delete: OnDelete::Retain, ignore_changes: vec!["a.b".to_owned()] }
+        Lifecycle {
+            prevent_destroy: true,
+            on_delete: OnDelete::Retain,
+            ignore_changes: vec!["a.b".to_owned()],
+            replace: Some(ReplaceOrder::CreateFirst),
+        }
     );
     let place = floor.source.label("/spec/vpcId");
     assert_eq!((place.file.path(), place.start().line, place.start().column), ("infra/m.yaml", 14, 10));

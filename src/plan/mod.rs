@@ -6,6 +6,7 @@
 mod build;
 mod diff;
 mod order;
+mod replace;
 pub mod tags;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub use self::build::{Goal, Guards, plan};
 pub use self::diff::{FieldChange, carry_over, diff};
+pub use self::replace::{Order, keep};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::kinds::{Attributes, Found, Place};
@@ -88,6 +90,12 @@ pub struct Change {
     /// What exists today.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub live: Option<Found>,
+    /// Of a replacement: which of the two is there first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<Order>,
+    /// The ids of what was or is replaced and may still be there: never taken for the declared object.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub replaces: Vec<String>,
 }
 
 /// What is done with an object.
@@ -96,7 +104,7 @@ pub struct Change {
 pub enum Action {
     Create,
     Update,
-    /// Delete, then create anew.
+    /// Make another in place of it: [`Change::order`] says which comes first.
     Replace,
     Delete,
     None,
@@ -144,6 +152,8 @@ pub enum Reason {
     Follows(Address),
     /// It carries our stack's tag and is not declared any more.
     NotDeclared,
+    /// This replaces it, by a run that was cut off.
+    Superseded(String),
     /// Everything goes.
     Destroy,
     /// It is kept, because its lifecycle says so.
