@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::aws::Counts;
 use crate::desired::{Desired, Resource};
 use crate::kinds::{About, Attributes, Found, KINDS, Owner, Place, REPLACES_TAG, Readiness, by_name, successor};
-use crate::manifest::substitute;
+use crate::manifest::{Timeouts, substitute};
 use crate::observed::Survey;
 
 /// What the plan is for.
@@ -123,6 +123,7 @@ impl Planner<'_> {
             desired: Some(resource.spec.clone()),
             tags,
             ignored: resource.lifecycle.ignore_changes.clone(),
+            timeouts: resource.lifecycle.timeouts,
             live: None,
             order: None,
             replaces: self.left_over(address).iter().map(|old| old.id.clone()).collect(),
@@ -426,6 +427,7 @@ fn gone(address: Address, action: Action, reason: Reason, live: &Found) -> Chang
         desired: None,
         tags: BTreeMap::new(),
         ignored: Vec::new(),
+        timeouts: Timeouts::default(),
         live: Some(live.clone()),
         order: None,
         replaces: Vec::new(),
