@@ -1,18 +1,22 @@
 //! One step: brings one object to what is wanted, by looking and acting in turns.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
 
-use super::{Event, Run, send};
+use super::{Event, Run, Wait, send};
 use crate::address::Address;
-use crate::aws::{Cause, Fault};
-use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
-use crate::manifest::substitute;
+use crate::aws::{Cause, Fault, is_looked_for};
+use crate::kinds::{
+    AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, blockers, by_name,
+};
+use crate::lease::Held;
+use crate::manifest::{durations, substitute};
 use crate::observed::{Shared, Survey, WantedByKind};
-use crate::plan::{Action, Change, Step, Work, carry_over, diff, tags};
+use crate::plan::{Action, Change, Order, Step, Work, carry_over, diff, keep, tags};
 
 /// Why a step ended early.
 #[derive(Debug)]
@@ -25,21 +29,66 @@ pub(super) enum Stopped {
     Interrupted(String),
 }
 
-/// How often a create that got no answer is tried, after looking each time.
-const CREATES: u32 = 3;
+/// How long a step goes on, by cause, when calls fail that the clients have repeated already or must not repeat: it looks
+/// each time before it acts again. What is not here ends the step.
+const PERSISTENCE: &[(Cause, Duration)] = &[
+    (Cause::Throttled, Duration::from_secs(600)),
+    (Cause::NoAnswer, Duration::from_secs(180)),
+    (Cause::AlreadyExists, Duration::from_secs(60)),
+];
 /// How many of the longest pauses something is waited for that needs an object which is not there.
 const LITTLE: u32 = 18;
-/// How often a create that is throttled is tried.
-const THROTTLED: u32 = 8;
+/// After how many of the longest pauses it is asked again what keeps something from being deleted.
+const SELDOM: u32 = 3;
 /// How long AWS may take to answer a read as an accepted change has made it.
 const READ_BACK: Duration = Duration::from_secs(120);
+
+/// A change that was asked for.
+struct Asked {
+    moment: Instant,
+    /// How the object was.
+    before: Readiness,
+    /// Whether AWS answered; else it may not have heard.
+    is_certain: bool,
+}
+
+impl Asked {
+    fn new(before: Readiness, is_certain: bool) -> Self {
+        Self { moment: Instant::now(), before, is_certain }
+    }
+
+    /// Whether it is time to ask again: no answer came, and what was asked for does not show.
+    fn is_lost(&self, settles: Duration) -> bool {
+        !self.is_certain && self.moment.elapsed() > settles
+    }
+}
+
+/// Since when calls of a step fail, by cause.
+#[derive(Default)]
+struct Trouble(Vec<(Cause, Instant)>);
+
+impl Trouble {
+    fn lasts(&mut self, cause: Cause) -> Duration {
+        match self.0.iter().find(|(known, _)| *known == cause) {
+            Some((_, since)) => since.elapsed(),
+            None => {
+                self.0.push((cause, Instant::now()));
+                Duration::ZERO
+            }
+        }
+    }
+}
 
 struct Object<'a> {
     run: &'a Run,
     step: &'a Step,
     change: &'a Change,
     kind: &'static dyn AnyKind,
+    /// How long the work may take, and until when that is.
+    timeout: Duration,
     deadline: Instant,
+    /// Whether other steps wait for it.
+    is_needed: bool,
     /// Its place among those that are worked on; while it waits, somebody else has it.
     turn: Mutex<Option<SemaphorePermit<'a>>>,
 }
@@ -51,8 +100,15 @@ pub(super) async fn work<'a>(run: &'a Run, index: usize, turn: Option<SemaphoreP
     let Some(kind) = by_name(&step.address.kind) else {
         return Err(Stopped::Because(format!("this farpost has no kind {}", step.address.kind), None));
     };
-    let deadline = Instant::now() + Duration::from_secs(kind.about().patience_minutes * 60);
-    Object { run, step, change, kind, deadline, turn: Mutex::new(turn) }.work().await
+    let declared = match step.work {
+        Work::Create => change.timeouts.create,
+        Work::Update | Work::Await => change.timeouts.update,
+        Work::Delete => change.timeouts.delete,
+    };
+    let timeout = Duration::from_secs(declared.unwrap_or(kind.about().patience_minutes * 60));
+    let deadline = Instant::now() + timeout;
+    let is_needed = run.plan.steps.iter().any(|other| other.after.contains(&index));
+    Object { run, step, change, kind, timeout, deadline, is_needed, turn: Mutex::new(turn) }.work().await
 }
 
 impl<'a> Object<'a> {
@@ -72,50 +128,62 @@ impl<'a> Object<'a> {
         let target = self.target()?;
         let id = match &live {
             Some(live) => live.id.clone(),
-            None => self.create(&self.heir(&target)?).await?,
+            None => self.create_in_place_of(&self.heir(&target)?).await?,
         };
+        let leaving = self.run.plan.leaving(self.kind.about());
         let (begun, little) = (Instant::now(), self.run.aws.patience.longest * LITTLE);
         let mut retagged = false;
-        // Whether a call asked for the change already: then only reading is left, or a kind would be changed twice.
-        let mut asked: Option<(Instant, Readiness)> = None;
+        let mut asked: Option<Asked> = None;
+        let mut trouble = Trouble::default();
         let mut look = 0;
         loop {
             let Some(live) = self.read(&id).await? else {
                 self.pause(&mut look, "not visible yet").await?;
                 continue;
             };
-            let mut missing: Vec<String> = diff(self.kind.about(), &target.full, &live.spec, &self.change.ignored)
-                .into_iter()
-                .map(|change| change.path)
-                .collect();
-            let (set, gone) = tags::difference(&target.tags, &live.tags);
             let about = self.kind.about();
+            let wanted = self.for_now(&target, &live, &leaving);
+            let changes = diff(about, &wanted, &live.spec, &self.change.ignored).into_iter();
+            let mut missing: Vec<String> = changes.map(|change| change.path).collect();
+            let (set, gone) = tags::difference(&target.tags, &live.tags);
             if about.fixed_tags {
                 missing.extend(tags::changes(&target.tags, &live.tags).into_iter().map(|change| change.path));
             }
             let is_tagged = (set.is_empty() && gone.is_empty()) || about.forgets_tags || about.fixed_tags;
             if !is_tagged && !retagged {
-                self.kind.retag(&self.run.aws, &live, &set, &gone).await?;
-                retagged = true;
+                match self.kind.retag(&self.run.aws, &live, &set, &gone).await {
+                    Ok(()) => retagged = true,
+                    Err(fault) => {
+                        self.endure(fault, &mut trouble, &mut look).await?;
+                        continue;
+                    }
+                }
             }
-            if !missing.is_empty() && asked.is_none() {
+            // Once a call asked for the change only reading is left, or a kind would be changed twice.
+            if !missing.is_empty() && asked.as_ref().is_none_or(|asked| asked.is_lost(self.run.aws.patience.settles)) {
                 let changed = Changed(missing);
-                let full = carry_over(&target.full, &live.spec, &target.ignored);
+                let full = carry_over(&wanted, &live.spec, &target.ignored);
                 let target = Target { full, ..target.clone() };
-                match self.kind.update(&self.run.aws, &target, &live, &changed).await? {
-                    Progress::Done => asked = Some((Instant::now(), live.readiness)),
-                    Progress::Waiting(why) => self.pause(&mut look, &why).await?,
+                match self.kind.update(&self.run.aws, &target, &live, &changed).await {
+                    Ok(Progress::Done) => asked = Some(Asked::new(live.readiness, true)),
+                    Ok(Progress::Waiting(why)) => self.pause(&mut look, &why).await?,
+                    Err(fault) => {
+                        if fault.cause == Cause::NoAnswer {
+                            asked = Some(Asked::new(live.readiness, false));
+                        }
+                        self.endure(fault, &mut trouble, &mut look).await?;
+                    }
                 }
                 continue;
             }
-            if let Some((moment, before)) = asked.as_ref().filter(|_| !missing.is_empty()) {
+            if let Some(asked) = asked.as_ref().filter(|_| !missing.is_empty()) {
                 // It failed since, and AWS went back to what was. An old failure may only be an old answer.
                 if let Readiness::Failed(why) = &live.readiness
-                    && (live.readiness != *before || moment.elapsed() > READ_BACK)
+                    && (live.readiness != asked.before || asked.moment.elapsed() > READ_BACK)
                 {
                     return Err(Stopped::Because(why.clone(), None));
                 }
-                if moment.elapsed() > READ_BACK {
+                if asked.moment.elapsed() > READ_BACK {
                     let fields = missing.join(", ");
                     let message = format!("AWS accepted the change and still answers differently in {fields}");
                     return Err(Stopped::Because(message, None));
@@ -128,6 +196,10 @@ impl<'a> Object<'a> {
                     self.run.known().insert(self.step.address.clone(), live.attributes);
                     return Ok(live.id);
                 }
+                Readiness::Pending(why) if self.may_be_left(&live) => {
+                    self.run.left().insert(self.step.address.clone(), why.clone());
+                    return Ok(live.id);
+                }
                 Readiness::Pending(why) => match self.absent().filter(|_| begun.elapsed() > little) {
                     Some(absent) => return Err(Stopped::Deferred(format!("{why}; {absent} is not there yet"))),
                     None => self.pause(&mut look, why).await?,
@@ -138,6 +210,16 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Whether it is not waited for any longer. What others need always is.
+    fn may_be_left(&self, live: &Found) -> bool {
+        match self.run.wait {
+            _ if self.is_needed => false,
+            Wait::None => true,
+            Wait::Started => live.detail["started"] == true,
+            Wait::Stable => false,
+        }
+    }
+
     /// What it needs and is for somebody else to bring.
     fn absent(&self) -> Option<Address> {
         let absent = self.run.absent();
@@ -145,44 +227,128 @@ impl<'a> Object<'a> {
         Some(self.run.plan.steps[*first].address.clone())
     }
 
-    /// Creates the object, unless a create that got no answer, now or in a run before, has made it.
+    /// Creates the object, unless it is there: made by a call that got no answer, now or in a run before.
     async fn create(&self, target: &Target) -> Result<String, Stopped> {
-        let mut tries = 0;
+        let aws = &self.run.aws;
+        let mut wait = Duration::ZERO;
+        // Where what that run made is there, beside what it replaced, this is another.
+        let unfinished = self.run.unfinished.get(&target.address).filter(|_| self.change.replaces.len() < 2);
+        if let Some(begun) = unfinished {
+            aws.resume(&target.address.to_string(), &begun.run);
+            let now = self.run.held.as_ref().map_or(begun.at, Held::now);
+            let age = Duration::try_from(now.duration_since(begun.at)).unwrap_or_default();
+            wait = aws.patience.settles.saturating_sub(age);
+        }
+        let (mut trouble, mut look) = (Trouble::default(), 0);
+        let mut must_look = wait > Duration::ZERO || self.kind.about().calls.iter().any(|call| is_looked_for(call));
+        let mut last: Option<Fault> = None;
         loop {
-            tries += 1;
-            let fault = match self.kind.create(&self.run.aws, target).await {
-                Ok(id) => return Ok(id),
-                Err(fault) => fault,
-            };
-            // It was refused before anything was made; the clients for creates without a token repeat nothing.
-            if fault.cause == Cause::Throttled && tries < THROTTLED {
-                send(
-                    self.run,
-                    Event::Waiting { address: target.address.clone(), why: format!("{fault}; trying again") },
-                );
-                self.sleep(self.run.aws.patience.pause(tries)).await?;
-                continue;
+            if must_look && let Some(id) = self.look_for(target, wait, last.as_ref()).await? {
+                self.run.has_created(&target.address);
+                return Ok(id);
             }
-            if !matches!(fault.cause, Cause::NoAnswer | Cause::AlreadyExists) {
+            if let Some(fault) = last.take().filter(|fault| fault.cause == Cause::AlreadyExists) {
                 return Err(fault.into());
             }
-            // What was created is not visible at once.
-            self.sleep(self.run.aws.patience.longest).await?;
-            match self.look(target).await? {
-                Some(found) if found.owner(&target.place.stack) == Owner::Us(target.address.clone()) => {
-                    return Ok(found.id);
+            self.run.is_creating(&target.address).await?;
+            let fault = match self.kind.create(aws, target).await {
+                Ok(id) => {
+                    self.run.has_created(&target.address);
+                    return Ok(id);
                 }
-                Some(found) if fault.cause == Cause::AlreadyExists => {
-                    let message = format!("{fault}; {} exists and does not belong to this stack", found.id);
+                Err(fault) => fault,
+            };
+            if fault.cause == Cause::AlreadyExists {
+                must_look = true;
+                wait = aws.patience.settles;
+            } else {
+                must_look = fault.cause == Cause::NoAnswer;
+                wait = if must_look { aws.patience.settles } else { Duration::ZERO };
+                if !must_look {
+                    self.run.has_created(&target.address);
+                }
+                self.endure(fault.clone(), &mut trouble, &mut look).await?;
+            }
+            last = Some(fault);
+        }
+    }
+
+    /// The id of the object, if it is there and ours. Before that is denied AWS has `wait` to show it.
+    async fn look_for(
+        &self,
+        target: &Target,
+        wait: Duration,
+        fault: Option<&Fault>,
+    ) -> Result<Option<String>, Stopped> {
+        let begun = Instant::now();
+        let mut look = 0;
+        loop {
+            match self.look(target).await? {
+                // What is to be replaced is gone, whatever a late answer says.
+                Some(found) if fault.is_none() && self.is_replaced(&found) => {}
+                Some(found) if found.owner(&target.place.stack) == Owner::Us(target.address.clone()) => {
+                    return Ok(Some(found.id));
+                }
+                Some(found) => {
+                    let said = fault.map(|fault| format!("{fault}; ")).unwrap_or_default();
+                    let message = format!("{said}{} exists and does not belong to this stack", found.id);
                     return Err(Stopped::Because(message, Some("choose another name, or remove it first".to_owned())));
                 }
-                _ if fault.cause == Cause::AlreadyExists || tries >= CREATES => return Err(fault.into()),
-                _ => send(
-                    self.run,
-                    Event::Waiting { address: target.address.clone(), why: format!("{fault}; trying again") },
-                ),
+                None => {}
             }
+            if begun.elapsed() >= wait {
+                return Ok(None);
+            }
+            let why = match fault {
+                Some(fault) => format!("{fault}; looking whether it was made"),
+                None => "an earlier run may have made it; looking".to_owned(),
+            };
+            self.pause(&mut look, &why).await?;
         }
+    }
+
+    /// What is wanted until everything that is leaving has left: those of its references to that which go with it.
+    fn for_now(&self, target: &Target, live: &Found, leaving: &[&str]) -> Value {
+        if leaving.is_empty() {
+            return target.full.clone();
+        }
+        let kept = keep(&target.full, &live.spec, leaving);
+        self.kind.normalise(&kept, &target.place).unwrap_or(kept)
+    }
+
+    /// Creates the object. Where AWS has no room for it beside the one that it replaces, that one goes first, if the plan
+    /// says so.
+    async fn create_in_place_of(&self, target: &Target) -> Result<String, Stopped> {
+        let fault = match self.create(target).await {
+            Err(Stopped::Fault(fault)) if self.may_make_room(&fault) => fault,
+            answer => return answer,
+        };
+        let why = format!("no room beside the old one, which goes first ({fault})");
+        send(self.run, Event::Waiting { address: target.address.clone(), why });
+        self.delete().await?;
+        self.create(target).await
+    }
+
+    fn may_make_room(&self, fault: &Fault) -> bool {
+        let is_full = matches!(fault.cause, Cause::Capacity | Cause::Quota);
+        is_full && matches!(self.change.order, Some(Order::Create { if_room: true, .. }))
+    }
+
+    fn is_replaced(&self, found: &Found) -> bool {
+        self.change.action == Action::Replace && self.change.live.as_ref().is_some_and(|live| live.id == found.id)
+    }
+
+    /// What a failed call means for the step: it goes on after a while, or ends.
+    async fn endure(&self, fault: Fault, trouble: &mut Trouble, look: &mut u32) -> Result<(), Stopped> {
+        // The deadline of the step is that of what is in use.
+        let may_pass = match PERSISTENCE.iter().find(|(cause, _)| *cause == fault.cause) {
+            Some((cause, persistence)) => trouble.lasts(*cause) < *persistence,
+            None => fault.cause == Cause::InUse,
+        };
+        if !may_pass || Instant::now() > self.deadline {
+            return Err(fault.into());
+        }
+        self.pause(look, &format!("{fault}; trying again")).await
     }
 
     /// What is created in place of another begins with what the other had, where that is nobody's to declare.
@@ -198,25 +364,26 @@ impl<'a> Object<'a> {
 
     async fn delete(&self) -> Result<String, Stopped> {
         let Some(mut live) = self.change.live.clone() else { return Ok(String::new()) };
-        let mut look = 0;
+        let most = durations::words(self.timeout);
+        let (mut trouble, mut look) = (Trouble::default(), 0);
         let mut asked = false;
+        let mut held = None;
         loop {
             if !asked {
                 match self.kind.delete(&self.run.aws, &live).await {
                     Ok(Progress::Done) => asked = true,
-                    Ok(Progress::Waiting(why)) => self.pause(&mut look, &why).await?,
+                    Ok(Progress::Waiting(why)) => {
+                        self.pause(&mut look, &format!("{why}; for at most {most}")).await?;
+                    }
                     Err(fault) if fault.is_gone() => asked = true,
                     Err(fault) if fault.cause == Cause::InUse => {
-                        let why = format!("still in use: {}", fault.message);
-                        if Instant::now() > self.deadline {
-                            return Err(fault.into());
-                        }
+                        let why = self.held(&live, &fault, &mut held).await;
                         self.pause(&mut look, &why).await?;
                     }
-                    Err(fault) => return Err(fault.into()),
+                    Err(fault) => self.endure(fault, &mut trouble, &mut look).await?,
                 }
             }
-            match self.read(&live.id).await? {
+            match self.read_as(&live.id, &[]).await? {
                 None => return Ok(live.id),
                 Some(found) => live = found,
             }
@@ -230,6 +397,21 @@ impl<'a> Object<'a> {
                 self.pause(&mut look, &why).await?;
             }
         }
+    }
+
+    /// What keeps the object, asked at once and then now and again.
+    async fn held(&self, live: &Found, fault: &Fault, known: &mut Option<(Instant, String)>) -> String {
+        let is_fresh = |since: &Instant| since.elapsed() < self.run.aws.patience.longest * SELDOM;
+        if let Some((_, why)) = known.as_ref().filter(|(since, _)| is_fresh(since)) {
+            return why.clone();
+        }
+        let why = match self.kind.blockers(&self.run.aws, live).await {
+            Ok(blockers) if !blockers.is_empty() => blockers::told(&blockers),
+            Ok(_) => format!("still in use: {}", fault.message),
+            Err(denied) => format!("still in use: {}; what by could not be found out ({denied})", fault.message),
+        };
+        *known = Some((Instant::now(), why.clone()));
+        why
     }
 
     /// The declared object with the references that are known by now.
@@ -256,20 +438,14 @@ impl<'a> Object<'a> {
     }
 
     async fn read(&self, id: &str) -> Result<Option<Found>, Stopped> {
-        // A deleted object is read without it: what it refers to may be gone, and nothing is compared.
-        let wanted = match self.step.work {
-            Work::Delete => None,
-            Work::Create | Work::Update | Work::Await => Some(self.target()?),
-        };
-        let wanted: Vec<Wanted> = wanted
-            .into_iter()
-            .map(|target| Wanted {
-                key: self.kind.key(&target.address.name, &target.full, &target.place),
-                address: target.address,
-                spec: target.full,
-            })
-            .collect();
-        let found = self.scoped(Purpose::Settle(id), &wanted).await?;
+        let target = self.target()?;
+        let key = self.kind.key(&target.address.name, &target.full, &target.place);
+        self.read_as(id, &[Wanted { key, address: target.address, spec: target.full }]).await
+    }
+
+    /// An object that is deleted is read as nothing that is wanted: what it refers to may be gone, and nothing is compared.
+    async fn read_as(&self, id: &str, wanted: &[Wanted]) -> Result<Option<Found>, Stopped> {
+        let found = self.scoped(Purpose::Settle(id), wanted).await?;
         Ok(found.into_iter().find(|one| one.id == id))
     }
 
@@ -277,7 +453,11 @@ impl<'a> Object<'a> {
     async fn look(&self, target: &Target) -> Result<Option<Found>, Stopped> {
         let key = self.kind.key(&target.address.name, &target.full, &target.place);
         let wanted = [Wanted { address: target.address.clone(), key: key.clone(), spec: target.full.clone() }];
-        let found = self.scoped(Purpose::Find, &wanted).await?;
+        let mut found = self.scoped(Purpose::Find, &wanted).await?;
+        // What it replaces says the same of itself. An id that is a name comes back with the name.
+        if self.change.creates_first() || self.kind.about().id_prefix.is_some() {
+            found.retain(|one| !self.change.replaces.contains(&one.id));
+        }
         let is_ours = |one: &Found| one.owner(&target.place.stack) == Owner::Us(target.address.clone());
         let named = |one: &Found| key.is_some() && one.key == key;
         Ok(found.iter().find(|one| is_ours(one)).or_else(|| found.iter().find(|one| named(one))).cloned())
@@ -290,12 +470,12 @@ impl<'a> Object<'a> {
         self.run.aws.eventually(|| self.kind.read(&self.run.aws, &scope)).await
     }
 
-    /// Says what it waits for and waits, until the deadline of the kind.
+    /// Says what it waits for and waits, until the deadline.
     async fn pause(&self, look: &mut u32, why: &str) -> Result<(), Stopped> {
         if Instant::now() > self.deadline {
-            let minutes = self.kind.about().patience_minutes;
-            let message = format!("gave up after {minutes} minutes: {why}");
-            return Err(Stopped::Because(message, Some("run the same command again to go on waiting".to_owned())));
+            let message = format!("gave up after {}: {why}", durations::words(self.timeout));
+            let help = "run the same command again to go on waiting; lifecycle.timeouts gives it longer";
+            return Err(Stopped::Because(message, Some(help.to_owned())));
         }
         send(self.run, Event::Waiting { address: self.step.address.clone(), why: why.to_owned() });
         let pause = self.run.aws.patience.pause(*look);
@@ -303,6 +483,7 @@ impl<'a> Object<'a> {
         self.hold(None);
         self.sleep(pause).await?;
         let turn = tokio::select! {
+            biased;
             turn = self.run.looks.acquire() => turn.ok(),
             () = self.run.stop.cancelled() => return Err(interrupted()),
         };
@@ -312,8 +493,9 @@ impl<'a> Object<'a> {
 
     async fn sleep(&self, pause: Duration) -> Result<(), Stopped> {
         tokio::select! {
-            () = tokio::time::sleep(pause) => Ok(()),
+            biased;
             () = self.run.stop.cancelled() => Err(interrupted()),
+            () = tokio::time::sleep(pause) => Ok(()),
         }
     }
 }

@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{ApplyOutput, FORMAT_VERSION};
 use super::plan::{Reading, show};
-use super::session::{Manifests, connect, make_plan};
+use super::session::{Manifests, make_plan};
+use super::writer::{Locking, Writer, as_writer};
 use super::{Failure, Global, LogFormat, Output, print, talk};
-use crate::apply::{Outcome, apply as carry_out};
+use crate::apply::{Outcome, Wait, apply_waiting as carry_out};
 use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::plan::{Goal, Guards, Plan};
@@ -27,27 +28,36 @@ pub struct ApplyArgs {
     manifests: Manifests,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    locking: Locking,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
+    /// How long to wait for what was created or changed
+    #[arg(long, value_enum, default_value_t)]
+    wait: Wait,
 }
 
 pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failure> {
     let desired = args.manifests.load(global)?;
-    let aws = connect(global, &desired.stack).await?;
     let (guards, deep) = (args.reading.guards(), args.reading.deep);
-    let plan = make_plan(&aws, &desired, Goal::Converge, guards, deep).await?;
-    run(global, &aws, &desired, plan, Goal::Converge, args.yes).await
+    as_writer(global, &desired.stack, &args.locking, async |writer| {
+        let plan = make_plan(&writer.aws, &desired, Goal::Converge, guards, deep);
+        let plan = writer.unless_stopped(plan).await??;
+        run(global, &writer, &desired, plan, Goal::Converge, args.yes, args.wait).await
+    })
+    .await
 }
 
 /// Shows a plan, asks, carries it out and proves that it worked.
 pub(super) async fn run(
     global: &Global,
-    aws: &Arc<Aws>,
+    writer: &Writer,
     desired: &Desired,
     plan: Plan,
     goal: Goal,
     yes: bool,
+    wait: Wait,
 ) -> Result<ExitCode, Failure> {
     if !plan.refusals.is_empty() {
         show(global, &plan);
@@ -60,17 +70,28 @@ pub(super) async fn run(
         finish(global, &plan, &Outcome::default(), Some(&plan));
         return Ok(ExitCode::SUCCESS);
     }
-    if !yes && !confirmed(&plan)? {
+    if !yes && !confirmed(writer, &plan).await? {
         return Err(Failure::wrong("not confirmed; nothing was changed"));
     }
-    let stop = CancellationToken::new();
-    let listener = tokio::spawn(stop_on_signal(stop.clone()));
-    let outcome = carry_out_telling(global, aws, plan.clone(), stop).await;
-    listener.abort();
-    let left = if outcome.is_complete() {
-        Some(make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false).await?)
-    } else {
-        None
+    let aws = &writer.aws;
+    let mut outcome = carry_out_telling(global, aws, plan.clone(), wait, writer.stop.clone()).await;
+    let mut proof = None;
+    if outcome.is_complete() {
+        let again = make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false);
+        proof = tokio::select! {
+            biased;
+            () = writer.stop.cancelled() => None,
+            plan = again => Some(plan),
+        };
+        outcome.interrupted = proof.is_none();
+    }
+    // What was done is told also when it cannot be proved.
+    let left = match proof.transpose() {
+        Ok(left) => left,
+        Err(failure) => {
+            finish(global, &plan, &outcome, None);
+            return Err(failure);
+        }
     };
     finish(global, &plan, &outcome, left.as_ref());
     Ok(match left {
@@ -81,7 +102,13 @@ pub(super) async fn run(
 }
 
 /// Carries a plan out and tells its events as they come.
-pub(super) async fn carry_out_telling(global: &Global, aws: &Arc<Aws>, plan: Plan, stop: CancellationToken) -> Outcome {
+async fn carry_out_telling(
+    global: &Global,
+    aws: &Arc<Aws>,
+    plan: Plan,
+    wait: Wait,
+    stop: CancellationToken,
+) -> Outcome {
     let (sender, receiver) = mpsc::unbounded_channel();
     let telling = match global.log_format {
         LogFormat::Json => Telling::Json,
@@ -89,20 +116,24 @@ pub(super) async fn carry_out_telling(global: &Global, aws: &Arc<Aws>, plan: Pla
         LogFormat::Text => Telling::Lines,
     };
     let teller = tokio::spawn(tell(telling, receiver));
-    let outcome = carry_out(Arc::clone(aws), plan, sender, stop).await;
+    let outcome = carry_out(Arc::clone(aws), plan, wait, sender, stop).await;
     teller.await.ok();
     outcome
 }
 
-fn confirmed(plan: &Plan) -> Result<bool, Failure> {
+async fn confirmed(writer: &Writer, plan: &Plan) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::because("there is nobody to ask: standard input is not a terminal", "pass --yes"));
     }
     let stack = &plan.place.stack;
     talk(&format!("Apply this to {stack} in account {}? Type the stack's name to go on: ", plan.place.account));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::wrong(error.to_string()))?;
-    Ok(answer.trim() == stack)
+    // On a thread of its own: who is interrupted here gives the lease up.
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = writer.unless_stopped(answer).await?.map_err(std::io::Error::from).flatten();
+    Ok(answer.map_err(|error| Failure::wrong(error.to_string()))?.trim() == stack)
 }
 
 /// The first Ctrl-C or SIGTERM stops what is not started; the second ends the process.
@@ -126,6 +157,7 @@ async fn signal() {
         return;
     };
     tokio::select! {
+        biased;
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
@@ -133,7 +165,9 @@ async fn signal() {
 
 /// What was done, what failed and why, and whether planning again finds nothing left.
 fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) {
-    let is_converged = left.is_some_and(Plan::is_empty);
+    let (plan, left) = (&plan.shown(), left.map(Plan::shown));
+    let left = left.as_ref();
+    let is_converged = left.is_some_and(Plan::is_empty) && outcome.left.is_empty();
     if global.output == Output::Json {
         print(&super::json(&ApplyOutput {
             format_version: FORMAT_VERSION,
@@ -156,7 +190,9 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
         }
     }
     text.push_str(".\n");
-    if outcome.interrupted {
+    if let Some(because) = &outcome.because {
+        text.push_str(&format!("Stopped: {because}\n"));
+    } else if outcome.interrupted {
         text.push_str("Interrupted. Run the same command again to go on; nothing is lost.\n");
     }
     for failure in &outcome.failed {
@@ -173,7 +209,15 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
     if outcome.is_deferred() {
         text.push_str("The rest is done. Run the same command again when what is deferred can go on.\n");
     }
+    for (address, why) in &outcome.left {
+        text.push_str(&format!("{} {address}: {why}\n", style::paint(style::UPDATE, "not waited for:")));
+    }
     match left {
+        Some(left) if left.is_empty() && !is_converged => {
+            text.push_str(
+                "AWS has accepted everything. Whether it comes up is not known yet: apply again waits for it.\n",
+            );
+        }
         Some(left) if left.is_empty() => {
             text.push_str(&style::paint(style::CREATE, "Converged: planning again finds nothing to do.\n"));
         }

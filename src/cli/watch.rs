@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::Reading;
 use super::session::{Manifests, connect};
+use super::writer::{Locking, lease};
 use super::{Failure, Global, LogFormat, talk};
+use crate::apply::Wait;
 use crate::aws::Fault;
 use crate::report::progress::Telling;
 use crate::watch::{self, Settings};
@@ -31,6 +33,11 @@ pub struct WatchArgs {
     drift: Drift,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    locking: Locking,
+    /// How long to wait for what was created or changed
+    #[arg(long, value_enum, default_value_t)]
+    wait: Wait,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -45,6 +52,7 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<ExitCode,
     let listener = tokio::spawn(super::apply::stop_on_signal(stop.clone()));
     let manifests = args.manifests.clone();
     let connecting = Arc::new(global.clone());
+    let locking = args.locking.clone();
     let settings = Settings {
         paths: args.manifests.paths.clone(),
         interval: Duration::from_secs(args.interval),
@@ -53,6 +61,7 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<ExitCode,
             Drift::Report => watch::Drift::Report,
         },
         guards: args.reading.guards(),
+        wait: args.wait,
         telling: match global.log_format {
             LogFormat::Json => Telling::Json,
             LogFormat::Text if std::io::stderr().is_terminal() => Telling::Terminal,
@@ -61,8 +70,24 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<ExitCode,
         load: Box::new(move || manifests.check()),
         connect: Box::new(move |desired| {
             let (global, stack) = (Arc::clone(&connecting), desired.stack.clone());
-            Box::pin(async move { connect(&global, &stack).await.map_err(|failure| words(&failure)) })
+            let locking = locking.clone();
+            Box::pin(async move {
+                let aws = connect(&global, &stack).await.map_err(|failure| words(&failure))?;
+                locking.record(&aws, &stack).map_err(|failure| words(&failure))?;
+                Ok(aws)
+            })
         }),
+        hold: {
+            let (global, locking) = (global.clone(), args.locking.clone());
+            Box::new(move |desired, aws| {
+                let lease = lease(&global, &desired.stack, &locking);
+                Box::pin(async move {
+                    let held = lease.acquire(aws.s3()).await.map_err(|error| error.to_string())?;
+                    aws.write_as(held.clone());
+                    Ok(held)
+                })
+            })
+        },
         say: Box::new(talk),
     };
     let result = watch::watch(settings, stop).await;

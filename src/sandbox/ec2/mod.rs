@@ -5,6 +5,7 @@
 
 pub(super) mod borrowed;
 mod defaults;
+mod endpoint;
 mod gateway;
 pub(super) mod hosts;
 mod image;
@@ -14,14 +15,12 @@ mod instance_type;
 mod key_pair;
 mod kinds;
 mod listing;
-mod md5;
 mod network_interface;
 mod route;
 mod route_table;
 mod rsa;
 mod security_group;
 mod security_group_rule;
-mod sha1;
 mod subnet;
 mod tags;
 #[cfg(test)]
@@ -83,6 +82,7 @@ const GROUPS: &[&[Entry]] = &[
     vpc::OPERATIONS,
     defaults::OPERATIONS,
     zone::OPERATIONS,
+    endpoint::OPERATIONS,
     subnet::OPERATIONS,
     gateway::OPERATIONS,
     route_table::OPERATIONS,
