@@ -11,6 +11,7 @@ mod hosts;
 mod interrupt;
 mod moto;
 mod reference;
+mod simulator;
 mod speed;
 mod support;
 mod watch;

@@ -9,6 +9,7 @@
 //! in a file; one module a service holds the operations.
 
 pub mod client;
+mod content;
 mod ec2;
 mod ecs;
 pub mod hosts;

@@ -1,0 +1,63 @@
+//! An account in a sandbox, and what is in it.
+
+use std::sync::Arc;
+
+use farpost::sandbox::Sandbox;
+use farpost::sandbox::world::World;
+use serde_json::{Value, json};
+
+use super::inventory::{Census, census, members};
+
+/// An account that outlives the processes that work on it.
+#[derive(Clone)]
+pub(crate) struct Account {
+    pub(crate) sandbox: Arc<Sandbox>,
+}
+
+impl Account {
+    pub(crate) fn empty() -> Self {
+        Self { sandbox: Arc::new(Sandbox::in_memory(World { pace: 0.0, ..World::default() })) }
+    }
+
+    /// One that goes on from what another one was.
+    pub(crate) fn from(content: &Value) -> Self {
+        let account = Self::empty();
+        account.sandbox.set_content(content).unwrap();
+        account
+    }
+
+    pub(crate) fn content(&self) -> Value {
+        self.sandbox.content()
+    }
+
+    pub(crate) fn census(&self) -> Census {
+        census(&self.content())
+    }
+
+    /// Plays the installer on these hosts, where there is an activation to register with and a cluster to join.
+    pub(crate) fn install(&self, hosts: &[String]) {
+        let content = self.content();
+        let cluster = members(&content["ecs"]["clusters"]).find(|(_, cluster)| cluster["status"] == "ACTIVE");
+        let Some((cluster, _)) = cluster else { return };
+        for (id, activation) in members(&content["ssm"]["activations"]) {
+            let kept = activation["tags"]["farpost/code"].as_str().and_then(|kept| kept.strip_prefix("parameter:"));
+            let code = kept.and_then(|name| content["ssm"]["parameters"][name]["versions"].as_array()?.last());
+            // A code that was not kept is no use to anybody.
+            let Some(code) = code.and_then(|version| version["value"].as_str()) else { continue };
+            for name in hosts {
+                let host = json!({
+                    "activationId": id,
+                    "activationCode": code,
+                    "cluster": cluster,
+                    "computerName": name,
+                    "tags": {
+                        "farpost/stack": activation["tags"]["farpost/stack"],
+                        "farpost/resource": format!("ExternalInstance/{name}"),
+                    },
+                });
+                // The installer is run again on a host that was refused.
+                self.sandbox.register_host(&serde_json::from_value(host).unwrap()).ok();
+            }
+        }
+    }
+}
