@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::world::World;
 use super::{ec2, ecs, iam, logs, secrets, ssm};
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) world: World,
     /// Counts the ids that were given out, so that the same calls give the same ids.

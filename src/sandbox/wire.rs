@@ -100,7 +100,7 @@ impl Service {
 }
 
 /// One request, decoded.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Call {
     pub(super) service: Service,
     pub(super) operation: String,
@@ -114,6 +114,11 @@ impl Call {
     /// Whether the operation changes nothing, by its name.
     pub(super) fn is_read(&self) -> bool {
         ["Describe", "List", "Get"].iter().any(|verb| self.operation.starts_with(verb))
+    }
+
+    /// A call at the same time that changes nothing.
+    pub(super) fn to_look(&self) -> Self {
+        Self { service: Service::Sts, operation: "GetCallerIdentity".into(), input: Value::Null, ..self.clone() }
     }
 
     /// The text of a member, none when absent or empty.
