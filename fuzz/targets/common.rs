@@ -237,7 +237,8 @@ fn walkthrough() -> Desired {
 
 pub async fn connect(http: SharedHttpClient) -> Aws {
     let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };
-    let patience = Patience { first: std::time::Duration::from_millis(1), longest: std::time::Duration::from_millis(5) };
+    let patience =
+        Patience { first: std::time::Duration::from_millis(1), longest: std::time::Duration::from_millis(5) };
     Aws::connect(&access, Some(http), patience).await.unwrap()
 }
 

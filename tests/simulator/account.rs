@@ -3,27 +3,46 @@
 use std::sync::Arc;
 
 use farpost::sandbox::Sandbox;
+use farpost::sandbox::clock::Clock;
 use farpost::sandbox::world::World;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::inventory::{Census, census, members};
 
-/// An account that outlives the processes that work on it.
+/// An account that outlives the processes that work on it. Its time is that of the runtime it is made on.
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) sandbox: Arc<Sandbox>,
 }
 
+/// What an account holds, and when.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) content: Value,
+    at: Timestamp,
+}
+
 impl Account {
-    pub(crate) fn empty() -> Self {
-        Self { sandbox: Arc::new(Sandbox::in_memory(World { pace: 0.0, ..World::default() })) }
+    /// An empty one. What farpost makes of dates goes by today, so today it is.
+    pub(crate) fn new() -> Self {
+        Self::at(Timestamp::now())
+    }
+
+    fn at(time: Timestamp) -> Self {
+        let sandbox = Sandbox::in_memory(World { pace: 1.0, ..World::default() });
+        Self { sandbox: Arc::new(sandbox.with_clock(Clock::starting_at(time))) }
     }
 
     /// One that goes on from what another one was.
-    pub(crate) fn from(content: &Value) -> Self {
-        let account = Self::empty();
-        account.sandbox.set_content(content).unwrap();
+    pub(crate) fn from(snapshot: &Snapshot) -> Self {
+        let account = Self::at(snapshot.at);
+        account.sandbox.set_content(&snapshot.content).unwrap();
         account
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot { content: self.content(), at: self.sandbox.now() }
     }
 
     pub(crate) fn content(&self) -> Value {

@@ -49,12 +49,7 @@ pub(crate) fn calls_are_planned(ran: &Ran, after: &Value) -> Result<(), String> 
 }
 
 /// Whether a call is of the step's kind and names its object: by address, id, or anything else that is its own.
-fn is_for(
-    call: &Called,
-    step: &Step,
-    change: &farpost::plan::Change,
-    names: &BTreeMap<String, Vec<String>>,
-) -> bool {
+fn is_for(call: &Called, step: &Step, change: &farpost::plan::Change, names: &BTreeMap<String, Vec<String>>) -> bool {
     let Some(about) = by_name(&step.address.kind).map(|kind| kind.about()) else { return false };
     let mut calls = about.calls.iter().chain(about.permissions);
     if !calls.any(|known| *known == call.operation) {

@@ -33,7 +33,9 @@ const FAULTS: &[Fault] = &[
 fn excused(fault: &Fault, operation: &str) -> Option<&'static str> {
     match fault {
         // What is asked before anything was written has nothing to lag behind.
-        Fault::Lag(_) if operation.contains(":Describe") || operation.contains(":List") || operation.contains(":Get") => {
+        Fault::Lag(_)
+            if operation.contains(":Describe") || operation.contains(":List") || operation.contains(":Get") =>
+        {
             Some("the first such call of a run may come before every write")
         }
         Fault::Lag(_) => Some("a write lags only where it needs what another one has just made"),
@@ -79,7 +81,8 @@ fn every_fault_meets_every_call() {
                     let faults = Arc::new(Faults::new(FaultRules { seed: 1, rules: vec![rule] }));
                     let of: &Scenario = &scenarios[*scenario];
                     let ended = of.play_among(3, &faults);
-                    if faults.counts().keys().any(|(class, of)| *class == fault.class() && *of == in_sandbox(operation)) {
+                    if faults.counts().keys().any(|(class, of)| *class == fault.class() && *of == in_sandbox(operation))
+                    {
                         met.lock().unwrap().insert((fault.class(), (*operation).clone()));
                     }
                     let ended = ended.and_then(|played| match difference(&expected[*scenario], &played.census) {

@@ -89,15 +89,56 @@ fn any_input_is_survived() {
 
 /// Words that mean something to one parser or another.
 const WORDS: &[&str] = &[
-    "${", "}", "${Vpc.v.id}", "$${", "null", "~", "true", "-1", "1e999", "9223372036854775808", "\"", "'", "{", "[", "]",
-    ": ", "- ", "\n", "\n---\n", "&a ", "*a", "<<: ", "!!str ", "|2-\n", "#", "%", "\\u0000", "\\ud800", "\u{feff}", "é",
-    "\u{202e}", "0x10", "</", "/>", "<!--", "&lt;", "&#0;", "<item>", "*", "arn:aws:iam::", "10.0.0.0/33", "::/0", "../..",
+    "${",
+    "}",
+    "${Vpc.v.id}",
+    "$${",
+    "null",
+    "~",
+    "true",
+    "-1",
+    "1e999",
+    "9223372036854775808",
+    "\"",
+    "'",
+    "{",
+    "[",
+    "]",
+    ": ",
+    "- ",
+    "\n",
+    "\n---\n",
+    "&a ",
+    "*a",
+    "<<: ",
+    "!!str ",
+    "|2-\n",
+    "#",
+    "%",
+    "\\u0000",
+    "\\ud800",
+    "\u{feff}",
+    "é",
+    "\u{202e}",
+    "0x10",
+    "</",
+    "/>",
+    "<!--",
+    "&lt;",
+    "&#0;",
+    "<item>",
+    "*",
+    "arn:aws:iam::",
+    "10.0.0.0/33",
+    "::/0",
+    "../..",
 ];
 
 /// One input of the corpus, changed in a few places. The first line of some says what they are and stays.
 fn mutated(corpus: &[Vec<u8>], chance: &mut fastrand::Rng, keeps_first_line: bool) -> Vec<u8> {
     let chosen = &corpus[chance.usize(..corpus.len())];
-    let start = if keeps_first_line { chosen.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1) } else { 0 };
+    let start =
+        if keeps_first_line { chosen.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1) } else { 0 };
     let (head, mut body) = (chosen[..start].to_vec(), chosen[start..].to_vec());
     for _ in 0..chance.usize(1..=4) {
         let at = chance.usize(..=body.len());

@@ -4,10 +4,14 @@
 //! [`tap::Tap`], and a seed says the rest.
 
 mod account;
+mod audit;
+mod chaos;
+mod coverage;
 mod fuzz;
 mod inventory;
 mod kill_matrix;
 mod process;
+mod scenarios;
 mod stacks;
 mod tap;
 

@@ -12,6 +12,7 @@ use farpost::kinds::Purpose;
 use farpost::observed::survey;
 use farpost::plan::{Goal, Guards, Plan, plan};
 use farpost::sandbox::client::SandboxClient;
+use farpost::sandbox::faults::Faults;
 use tokio::sync::mpsc;
 
 use super::account::Account;
@@ -56,21 +57,20 @@ pub(crate) struct Start<'a> {
     pub(crate) fate: Fate,
     /// Milliseconds that a call takes each way.
     pub(crate) way: Range<u64>,
-    /// Whether its reads are answered from before the last changes, for a while.
-    pub(crate) lag: bool,
+    pub(crate) faults: Option<Arc<Faults>>,
 }
 
 impl<'a> Start<'a> {
     pub(crate) fn new(desired: &'a Desired, goal: Goal) -> Self {
-        Self { desired, goal, fate: Fate::Lives, way: 5..40, lag: false }
+        Self { desired, goal, fate: Fate::Lives, way: 5..40, faults: None }
     }
 
     pub(crate) fn fate(self, fate: Fate) -> Self {
         Self { fate, ..self }
     }
 
-    pub(crate) fn lag(self, lag: bool) -> Self {
-        Self { lag, ..self }
+    pub(crate) fn among(self, faults: Option<Arc<Faults>>) -> Self {
+        Self { faults, ..self }
     }
 }
 
@@ -79,13 +79,7 @@ const FOR_EVER: Duration = Duration::from_secs(6 * 3600);
 
 /// Lives one life.
 pub(crate) async fn run(account: &Account, start: Start<'_>) -> Ran {
-    let below = SharedHttpClient::new(SandboxClient::new(Arc::clone(&account.sandbox)));
-    run_over(below, start).await
-}
-
-/// The same with another way to AWS.
-pub(crate) async fn run_over(below: SharedHttpClient, start: Start<'_>) -> Ran {
-    let tap = Tap::new(below, start.fate, start.way.clone());
+    let tap = wire(account, &start);
     let (mut planned, mut outcome) = (None, None);
     let ending = {
         let life = tokio::time::timeout(FOR_EVER, live(&tap, &start, &mut planned, &mut outcome));
@@ -102,12 +96,32 @@ pub(crate) async fn run_over(below: SharedHttpClient, start: Start<'_>) -> Ran {
     Ran { ending, plan: planned, outcome, calls: tap.calls() }
 }
 
+/// What a process would plan, as text.
+pub(crate) async fn plan_only(account: &Account, start: Start<'_>) -> Result<String, String> {
+    let tap = wire(account, &start);
+    let aws = connect(&start.desired.stack.region, SharedHttpClient::new(tap)).await?;
+    let plan = make_plan(&aws, &start).await?;
+    Ok(serde_json::to_string_pretty(&plan).unwrap())
+}
+
+fn wire(account: &Account, start: &Start<'_>) -> Tap {
+    let sandbox = Arc::clone(&account.sandbox);
+    let below = match &start.faults {
+        Some(faults) => SandboxClient::with_faults(sandbox, Arc::clone(faults)),
+        None => SandboxClient::new(sandbox),
+    };
+    Tap::new(SharedHttpClient::new(below), start.fate, start.way.clone())
+}
+
+pub(crate) async fn connect(region: &str, http: SharedHttpClient) -> Result<Aws, String> {
+    let access = Access { region: Some(region.to_owned()), ..Access::default() };
+    Aws::connect(&access, Some(http), Patience::AWS).await.map_err(|fault| fault.to_string())
+}
+
 async fn live(tap: &Tap, start: &Start<'_>, planned: &mut Option<Plan>, told: &mut Option<Outcome>) -> Ending {
-    let access = Access { region: Some(start.desired.stack.region.clone()), ..Access::default() };
-    let http = SharedHttpClient::new(tap.clone());
-    let aws = match Aws::connect(&access, Some(http), Patience::AWS).await {
+    let aws = match connect(&start.desired.stack.region, SharedHttpClient::new(tap.clone())).await {
         Ok(aws) => Arc::new(aws),
-        Err(fault) => return Ending::Failed(fault.to_string()),
+        Err(error) => return Ending::Failed(error),
     };
     let plan = match make_plan(&aws, start).await {
         Ok(plan) => plan,

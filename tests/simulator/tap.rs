@@ -99,11 +99,7 @@ impl Tap {
 }
 
 impl HttpClient for Tap {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let below = self.below.http_connector(settings, components);
         SharedHttpConnector::new(Wire { below, shared: Arc::clone(&self.shared) })
     }

@@ -37,7 +37,13 @@ const SHAPES: &[Shape] = &[
         fields: &[],
     },
     Shape { kind: "TaskDefinition", most: 2, must: &[], may: &["LogGroup"], fields: &[("image", 4)] },
-    Shape { kind: "Service", most: 1, must: &["Cluster", "TaskDefinition", "Instance"], may: &[], fields: &[("count", 3)] },
+    Shape {
+        kind: "Service",
+        most: 1,
+        must: &["Cluster", "TaskDefinition", "Instance"],
+        may: &[],
+        fields: &[("count", 3)],
+    },
 ];
 
 /// A stack of about so many objects.
@@ -172,7 +178,8 @@ fn remove(declared: &mut Declared, chance: &mut Rng) {
 fn change(declared: &mut Declared, chance: &mut Rng) {
     let count = declared.things.len();
     let Some(index) = (count > 0).then(|| chance.usize(..count)) else { return };
-    let fields = SHAPES.iter().find(|shape| shape.kind == declared.things[index].kind).map_or(&[][..], |one| one.fields);
+    let fields =
+        SHAPES.iter().find(|shape| shape.kind == declared.things[index].kind).map_or(&[][..], |one| one.fields);
     if fields.is_empty() {
         return;
     }
@@ -196,7 +203,9 @@ pub(crate) fn manifests(declared: &Declared) -> String {
     for thing in &declared.things {
         let spec = spec(declared, thing);
         let Thing { kind, name, .. } = thing;
-        text.push_str(&format!("---\napiVersion: farpost/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"));
+        text.push_str(&format!(
+            "---\napiVersion: farpost/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"
+        ));
     }
     text
 }

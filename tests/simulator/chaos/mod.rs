@@ -79,7 +79,11 @@ fn play_all(name: &str, sequences: u64) {
         }
     });
     let (failures, seconds) = (failures.into_inner().unwrap(), begun.elapsed().as_secs_f64());
-    println!("{name}: {sequences} sequences, {} processes in {seconds:.0} s, {} failed", processes.into_inner(), failures.len());
+    println!(
+        "{name}: {sequences} sequences, {} processes in {seconds:.0} s, {} failed",
+        processes.into_inner(),
+        failures.len()
+    );
     let shown = failures.iter().take(8).cloned().collect::<Vec<_>>().join("\n\n");
     assert!(failures.is_empty(), "{} sequences failed:\n{shown}", failures.len());
 }
@@ -247,7 +251,8 @@ const LAG: Duration = Duration::from_secs(8);
 
 /// What goes wrong with the calls of one process.
 fn rules(chance: &mut Rng) -> Vec<Rule> {
-    const PATTERNS: &[&str] = &["*", "reads", "writes", "ec2:*", "ecs:*", "iam:*", "ec2:writes", "ecs:writes", "logs:*"];
+    const PATTERNS: &[&str] =
+        &["*", "reads", "writes", "ec2:*", "ecs:*", "iam:*", "ec2:writes", "ecs:writes", "logs:*"];
     (0..chance.usize(..=2))
         .map(|_| {
             let fault = match chance.u8(..14) {

@@ -50,7 +50,8 @@ pub(crate) fn expected(declared: &Declared) -> Vec<String> {
             "Subnet" => format!("10.{}.{}.0/24 {}", net(declared, thing), value("part"), of("Vpc")),
             "InternetGateway" => of("Vpc"),
             "RouteTable" => {
-                let route = if thing.refers.contains_key("InternetGateway") { of("InternetGateway") } else { "-".into() };
+                let route =
+                    if thing.refers.contains_key("InternetGateway") { of("InternetGateway") } else { "-".into() };
                 let subnet = if thing.refers.contains_key("Subnet") { of("Subnet") } else { "-".into() };
                 format!("{} {route} {subnet}", of("Vpc"))
             }
@@ -144,7 +145,8 @@ pub(crate) fn found(content: &Value, stack: &str) -> Vec<String> {
             "ecs/clusters/services" => {
                 let cluster = text(&one["cluster_arn"]);
                 let family = text(&one["spec"]["taskDefinition"]);
-                let family = family.rsplit('/').next().and_then(|name| name.split(':').next()).unwrap_or("-").to_owned();
+                let family =
+                    family.rsplit('/').next().and_then(|name| name.split(':').next()).unwrap_or("-").to_owned();
                 let cluster = cluster.rsplit('/').next().unwrap_or("-").to_owned();
                 format!("Cluster/{cluster} TaskDefinition/{family} {}", one["desired"])
             }
