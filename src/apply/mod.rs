@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::object::Stopped;
 use crate::address::Address;
-use crate::aws::{Aws, Cause, Fault};
+use crate::aws::{Aws, Cause, Fault, in_the_name_of};
 use crate::kinds::Attributes;
 use crate::plan::{Plan, Step, Work};
 
@@ -114,6 +114,17 @@ struct Run {
     turns: Semaphore,
     /// Who may look again.
     looks: Semaphore,
+    /// What a run that died had begun to create.
+    unfinished: BTreeMap<Address, Begun>,
+}
+
+/// A create that a run began and whose end nobody knows.
+#[derive(Debug)]
+struct Begun {
+    /// How that run was called.
+    run: String,
+    /// How long ago.
+    age: Duration,
 }
 
 /// How long calls in flight may take to end once the run is told to stop.
@@ -130,7 +141,17 @@ pub async fn apply(
     aws.start_run();
     let known = Mutex::new(plan.known.clone());
     let (turns, looks) = (Semaphore::new(CONCURRENCY), Semaphore::new(LOOKS));
-    let run = Arc::new(Run { aws, plan, known, events, stop, absent: Mutex::default(), turns, looks });
+    let run = Arc::new(Run {
+        aws,
+        plan,
+        known,
+        events,
+        stop,
+        absent: Mutex::default(),
+        turns,
+        looks,
+        unfinished: BTreeMap::new(),
+    });
     let mut queue = Queue::new(&run.plan.steps);
     let mut states = vec![StepState::Open; run.plan.steps.len()];
     let mut outcome = Outcome::default();
@@ -145,6 +166,7 @@ pub async fn apply(
             }
         }
         let joined = tokio::select! {
+            biased;
             joined = tasks.join_next() => joined,
             () = &mut given_up => break,
         };
@@ -238,13 +260,13 @@ fn refers(plan: &Plan, step: usize, address: &Address) -> bool {
 /// A step from its turn to its end, and how long it took.
 async fn perform(run: Arc<Run>, index: usize) -> (usize, Result<String, Stopped>, Duration) {
     let turn = run.turns.acquire().await.ok();
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     if run.stop.is_cancelled() {
         return (index, Err(Stopped::Interrupted("not started".to_owned())), begun.elapsed());
     }
     let step = &run.plan.steps[index];
     send(&run, Event::Started { address: step.address.clone(), work: step.work });
-    let result = object::work(&run, index, turn).await;
+    let result = in_the_name_of(step.address.clone(), object::work(&run, index, turn)).await;
     (index, result, begun.elapsed())
 }
 
@@ -272,7 +294,7 @@ fn finish(
                 Stopped::Because(..) | Stopped::Interrupted(_) => false,
             };
             let (message, hint) = match stopped {
-                Stopped::Fault(fault) => (fault.to_string(), fault.hint().map(str::to_owned)),
+                Stopped::Fault(fault) => (fault.to_string(), fault.hint()),
                 Stopped::Because(message, hint) => (message, hint),
                 Stopped::Deferred(message) => (message, None),
                 Stopped::Interrupted(message) => (format!("interrupted: {message}"), None),
@@ -302,6 +324,14 @@ fn send(run: &Run, event: Event) {
 }
 
 impl Run {
+    /// Writes down that a create is about to be sent, so that whoever comes after a crash knows what to look for.
+    async fn begins(&self, _address: &Address) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    /// The create has an answer.
+    fn has_begun(&self, _address: &Address) {}
+
     fn absent(&self) -> std::sync::MutexGuard<'_, BTreeSet<usize>> {
         self.absent.lock().unwrap_or_else(PoisonError::into_inner)
     }

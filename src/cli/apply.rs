@@ -126,6 +126,7 @@ async fn signal() {
         return;
     };
     tokio::select! {
+        biased;
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }

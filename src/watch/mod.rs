@@ -120,6 +120,7 @@ impl Watch {
         let until = Instant::now() + pause.mul_f64(1.0 + fastrand::f64() / 10.0);
         loop {
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return cause,
                 () = tokio::time::sleep_until(until) => return cause,
                 () = hints.next() => {
@@ -245,6 +246,7 @@ impl Watch {
     async fn plan(&self, aws: &Aws, desired: &Desired) -> Result<Plan, String> {
         let (place, wanted) = (desired.place(), desired.wanted());
         let found = tokio::select! {
+            biased;
             found = survey(aws, &place, &wanted, crate::kinds::Purpose::Survey) => found,
             // Reading changes nothing, so it can be left anywhere.
             () = self.stop.cancelled() => return Err("stopped".to_owned()),
