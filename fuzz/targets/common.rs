@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
@@ -35,6 +36,9 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("plan_files", plan_files),
     ("aws_answers", aws_answers),
 ];
+
+/// The sandbox is fast.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A tree that has no other files.
 struct NoFiles;
@@ -237,8 +241,7 @@ fn walkthrough() -> Desired {
 
 pub async fn connect(http: SharedHttpClient) -> Aws {
     let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };
-    let patience =
-        Patience { first: std::time::Duration::from_millis(1), longest: std::time::Duration::from_millis(5) };
+    let patience = Patience { first: MOMENT, longest: MOMENT * 5, settles: MOMENT };
     Aws::connect(&access, Some(http), patience).await.unwrap()
 }
 

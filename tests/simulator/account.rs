@@ -1,5 +1,6 @@
 //! An account in a sandbox, and what is in it.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use farpost::sandbox::Sandbox;
@@ -10,10 +11,11 @@ use serde_json::{Value, json};
 
 use super::inventory::{Census, census, members};
 
-/// An account that outlives the processes that work on it. Its time is that of the runtime it is made on.
+/// An account that outlives the processes that work on it. Its time passes while somebody lives in it.
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) sandbox: Arc<Sandbox>,
+    clock: Clock,
 }
 
 /// What an account holds, and when.
@@ -30,8 +32,9 @@ impl Account {
     }
 
     fn at(time: Timestamp) -> Self {
-        let sandbox = Sandbox::in_memory(World { pace: 1.0, ..World::default() });
-        Self { sandbox: Arc::new(sandbox.with_clock(Clock::starting_at(time))) }
+        let clock = Clock::starting_at(time);
+        let sandbox = Sandbox::in_memory(World { pace: 1.0, ..World::default() }).with_clock(clock.clone());
+        Self { sandbox: Arc::new(sandbox), clock }
     }
 
     /// One that goes on from what another one was.
@@ -41,8 +44,19 @@ impl Account {
         account
     }
 
+    /// Lives in it for as long as `work` takes, on virtual time. Whatever still runs then is dead, wherever it was.
+    pub(crate) fn live<T>(&self, work: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            self.clock.take_over();
+            let done = work.await;
+            self.clock.now();
+            done
+        })
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot { content: self.content(), at: self.sandbox.now() }
+        self.live(async { Snapshot { content: self.content(), at: self.sandbox.now() } })
     }
 
     pub(crate) fn content(&self) -> Value {
@@ -75,7 +89,7 @@ impl Account {
                     },
                 });
                 // The installer is run again on a host that was refused.
-                self.sandbox.register_host(&serde_json::from_value(host).unwrap()).ok();
+                self.live(async { self.sandbox.register_host(&serde_json::from_value(host).unwrap()).ok() });
             }
         }
     }

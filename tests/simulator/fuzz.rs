@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use farpost::kinds::KINDS;
 use farpost::sandbox::client::SandboxClient;
 
-use super::simulate;
+use super::account::Account;
 use super::tap::{Fate, Tap};
 
 /// How many mutations of each target's corpus are tried.
@@ -38,7 +38,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 /// With UPDATE in the environment, what the sandbox answers to each kind becomes the corpus of answers.
 #[test]
 fn answers_of_every_kind_are_in_the_corpus() {
-    let answers = simulate(1, async {
+    let answers = Account::new().live(async {
         let mut answers = Vec::new();
         for kind in KINDS.iter().map(|kind| kind.about().kind) {
             let below = SharedHttpClient::new(SandboxClient::new(targets::sandbox()));

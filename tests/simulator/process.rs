@@ -78,7 +78,12 @@ impl<'a> Start<'a> {
 const FOR_EVER: Duration = Duration::from_secs(6 * 3600);
 
 /// Lives one life.
-pub(crate) async fn run(account: &Account, start: Start<'_>) -> Ran {
+pub(crate) fn run(account: &Account, start: Start<'_>) -> Ran {
+    account.live(run_beside(account, start))
+}
+
+/// Lives one life among others.
+pub(crate) async fn run_beside(account: &Account, start: Start<'_>) -> Ran {
     let tap = wire(account, &start);
     let (mut planned, mut outcome) = (None, None);
     let ending = {
@@ -89,19 +94,17 @@ pub(crate) async fn run(account: &Account, start: Start<'_>) -> Ran {
             ended = life => ended.unwrap_or_else(|_| Ending::Failed("it never ended".to_owned())),
         }
     };
-    // What was aborted is dropped when its turn comes.
-    for _ in 0..4 {
-        tokio::task::yield_now().await;
-    }
     Ran { ending, plan: planned, outcome, calls: tap.calls() }
 }
 
 /// What a process would plan, as text.
-pub(crate) async fn plan_only(account: &Account, start: Start<'_>) -> Result<String, String> {
-    let tap = wire(account, &start);
-    let aws = connect(&start.desired.stack.region, SharedHttpClient::new(tap)).await?;
-    let plan = make_plan(&aws, &start).await?;
-    Ok(serde_json::to_string_pretty(&plan).unwrap())
+pub(crate) fn plan_only(account: &Account, start: &Start<'_>) -> Result<String, String> {
+    account.live(async {
+        let tap = wire(account, start);
+        let aws = connect(&start.desired.stack.region, SharedHttpClient::new(tap)).await?;
+        let plan = make_plan(&aws, start).await?;
+        Ok(serde_json::to_string_pretty(&plan).unwrap())
+    })
 }
 
 fn wire(account: &Account, start: &Start<'_>) -> Tap {

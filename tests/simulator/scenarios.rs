@@ -10,7 +10,6 @@ use farpost::sandbox::faults::{Fault, FaultRules, Faults, Lag, Rule};
 use super::account::{Account, Snapshot};
 use super::inventory::Census;
 use super::process::{Ending, Start, run};
-use super::simulate;
 use super::stacks::Stack;
 use super::tap::{Called, Fate, Side};
 
@@ -62,15 +61,17 @@ impl Scenario {
     /// Runs until it converges. Each kill is met by a process of its own, which is the last of the scenario's that may
     /// not succeed.
     pub(crate) fn play(&self, seed: u64, kills: &[Kill]) -> Result<Played, String> {
-        simulate(seed, self.live(kills, None))
+        fastrand::seed(seed);
+        self.live(kills, None)
     }
 
     /// The same with faults at the calls of the first process; the second has none, and succeeds.
     pub(crate) fn play_among(&self, seed: u64, faults: &Arc<Faults>) -> Result<Played, String> {
-        simulate(seed, self.live(&[], Some(Arc::clone(faults))))
+        fastrand::seed(seed);
+        self.live(&[], Some(Arc::clone(faults)))
     }
 
-    async fn live(&self, kills: &[Kill], mut faults: Option<Arc<Faults>>) -> Result<Played, String> {
+    fn live(&self, kills: &[Kill], mut faults: Option<Arc<Faults>>) -> Result<Played, String> {
         let account = self.before.as_ref().map_or_else(Account::new, Account::from);
         if kills.iter().any(|kill| kill.lag) {
             account.sandbox.remember(Lag::Time(LAG));
@@ -81,7 +82,7 @@ impl Scenario {
             let fate = kills.peek().map_or(Fate::Lives, |kill| Fate::Dies(kill.at.saturating_sub(since), kill.side));
             let troubled = faults.is_some();
             let start = Start::new(&self.desired, self.goal).fate(fate).among(faults.take());
-            let ran = run(&account, start).await;
+            let ran = run(&account, start);
             since += ran.changes().count();
             calls.extend(ran.calls);
             match ran.ending {

@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use percent_encoding::percent_decode_str;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +31,11 @@ impl Called {
     }
 }
 
-/// Whether an operation changes something, by its name.
+/// Whether an operation changes something that is declared, by its name. What is in S3 is the lease.
 pub(crate) fn is_change(operation: &str) -> bool {
+    if operation.starts_with("s3:") {
+        return false;
+    }
     let name = operation.rsplit(':').next().unwrap_or_default();
     !["Describe", "List", "Get", "Head"].iter().any(|verb| name.starts_with(verb))
 }
@@ -115,7 +119,7 @@ impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let Self { below, shared } = self.clone();
         HttpConnectorFuture::new(async move {
-            shared.travel().await;
+            shared.travel().await?;
             let called = describe(&request);
             let (entry, change) = {
                 let mut state = shared.state.lock().unwrap();
@@ -139,23 +143,19 @@ impl HttpConnector for Wire {
             if matches!(shared.fate, Fate::Dies(at, Side::After) if meets(at)) {
                 shared.die().await;
             }
-            shared.travel().await;
+            shared.travel().await?;
             answer
         })
     }
 }
 
 impl Shared {
-    async fn travel(&self) {
-        if self.dead.is_cancelled() {
-            std::future::pending::<()>().await;
-        }
+    /// Nothing of what is under way when the process dies arrives.
+    async fn travel(&self) -> Result<(), ConnectorError> {
         if !self.way.is_empty() {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(self.way.clone()))).await;
         }
-        if self.dead.is_cancelled() {
-            std::future::pending::<()>().await;
-        }
+        if self.dead.is_cancelled() { Err(ConnectorError::user("the process is dead".into())) } else { Ok(()) }
     }
 
     async fn die(&self) {

@@ -24,7 +24,6 @@ use self::model::{Declared, expected, found};
 use super::account::Account;
 use super::audit;
 use super::process::{Ending, Ran, Start, connect, plan_only, run};
-use super::simulate;
 use super::stacks::Stack;
 use super::tap::{Fate, Side};
 
@@ -90,12 +89,11 @@ fn play_all(name: &str, sequences: u64) {
 
 /// One sequence; how many processes it took.
 fn play(seed: u64, story: &mut Vec<String>) -> Result<u64, String> {
-    simulate(seed, async {
-        let mut sequence = Sequence::new(seed).await;
-        let ended = sequence.play().await;
-        story.append(&mut sequence.story);
-        ended.map(|()| sequence.processes)
-    })
+    fastrand::seed(seed);
+    let mut sequence = Sequence::new(seed);
+    let ended = sequence.play();
+    story.append(&mut sequence.story);
+    ended.map(|()| sequence.processes)
 }
 
 struct Sequence {
@@ -108,16 +106,16 @@ struct Sequence {
 }
 
 impl Sequence {
-    async fn new(seed: u64) -> Self {
+    fn new(seed: u64) -> Self {
         let account = Account::new();
         account.sandbox.remember(Lag::Time(LAG));
         let http = SharedHttpClient::new(SandboxClient::new(Arc::clone(&account.sandbox)));
-        let stranger = Arc::new(connect("us-west-2", http).await.unwrap());
-        let foreign = Foreign::plant(&account, &stranger).await;
+        let stranger = Arc::new(account.live(connect("us-west-2", http)).unwrap());
+        let foreign = account.live(Foreign::plant(&account, &stranger));
         Self { chance: Rng::with_seed(seed), account, stranger, foreign, story: Vec::new(), processes: 0 }
     }
 
-    async fn play(&mut self) -> Result<(), String> {
+    fn play(&mut self) -> Result<(), String> {
         let size = self.chance.usize(1..=5);
         let mut declared = generate::stack(&mut self.chance, size);
         let mut before = declared.clone();
@@ -128,22 +126,22 @@ impl Sequence {
             }
             let addresses: Vec<String> = declared.things.iter().map(model::Thing::address).collect();
             self.tell(format!("epoch {epoch}: site {} {}", declared.site, addresses.join(" ")));
-            self.epoch(&declared, &before, Goal::Converge).await?;
+            self.epoch(&declared, &before, Goal::Converge)?;
         }
         if self.chance.bool() {
             self.tell("destroy".to_owned());
             let nothing = Declared::default();
-            self.epoch_to(&declared, &declared, Goal::Destroy, &nothing).await?;
+            self.epoch_to(&declared, &declared, Goal::Destroy, &nothing)?;
         }
         self.foreign.check(&self.account)
     }
 
-    async fn epoch(&mut self, declared: &Declared, before: &Declared, goal: Goal) -> Result<(), String> {
-        self.epoch_to(declared, before, goal, declared).await
+    fn epoch(&mut self, declared: &Declared, before: &Declared, goal: Goal) -> Result<(), String> {
+        self.epoch_to(declared, before, goal, declared)
     }
 
     /// Trouble, and then none: what `wanted` says is there.
-    async fn epoch_to(
+    fn epoch_to(
         &mut self,
         declared: &Declared,
         before: &Declared,
@@ -153,14 +151,15 @@ impl Sequence {
         let desired = Stack::text(generate::manifests(declared)).desired();
         if self.chance.u8(..3) == 0 {
             for _ in 0..self.chance.usize(1..=2) {
-                if let Some(what) = drift::meddle(&self.account, &self.stranger, &mut self.chance).await {
+                let what = self.account.live(drift::meddle(&self.account, &self.stranger, &mut self.chance));
+                if let Some(what) = what {
                     self.tell(format!("somebody else: {what}"));
                 }
             }
         }
         if self.chance.u8(..4) == 0 {
             let start = || Start::new(&desired, goal);
-            let (one, other) = (plan_only(&self.account, start()).await?, plan_only(&self.account, start()).await?);
+            let (one, other) = (plan_only(&self.account, &start())?, plan_only(&self.account, &start())?);
             if one != other {
                 return Err(format!("the same account has two plans:\n{one}\n{other}"));
             }
@@ -176,12 +175,12 @@ impl Sequence {
             let rules = FaultRules { seed: self.chance.u64(..), rules };
             let faults = Arc::new(Faults::new(rules));
             let start = Start { faults: Some(faults), ..Start::new(&desired, goal).fate(fate) };
-            let ran = self.run(start, before, declared).await?;
+            let ran = self.run(start, before, declared)?;
             self.tell(format!("  {} changing calls, {}", ran.changes().count(), short(&ran.ending)));
         }
         let mut converged = false;
         for _ in 0..2 {
-            let ran = self.run(Start::new(&desired, goal), before, declared).await?;
+            let ran = self.run(Start::new(&desired, goal), before, declared)?;
             self.tell(format!("calm: {} changing calls, {}", ran.changes().count(), short(&ran.ending)));
             match ran.ending {
                 Ending::Converged => {
@@ -195,7 +194,7 @@ impl Sequence {
         if !converged {
             return Err("it does not converge within two calm runs".to_owned());
         }
-        let again = self.run(Start::new(&desired, goal), before, declared).await?;
+        let again = self.run(Start::new(&desired, goal), before, declared)?;
         if let (Ending::Converged, Some(call)) = (&again.ending, again.changes().next()) {
             return Err(format!("a second apply changes something: {call:?}"));
         }
@@ -210,10 +209,10 @@ impl Sequence {
         self.foreign.check(&self.account)
     }
 
-    async fn run(&mut self, start: Start<'_>, before: &Declared, declared: &Declared) -> Result<Ran, String> {
+    fn run(&mut self, start: Start<'_>, before: &Declared, declared: &Declared) -> Result<Ran, String> {
         self.processes += 1;
         let has_faults = start.faults.is_some();
-        let ran = run(&self.account, start).await;
+        let ran = run(&self.account, start);
         if let Ending::Failed(error) = &ran.ending
             && (error.contains("panicked") || error.contains("never ended"))
         {
