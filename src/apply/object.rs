@@ -11,6 +11,7 @@ use super::{Event, Run, send};
 use crate::address::Address;
 use crate::aws::{Cause, Fault, is_looked_for};
 use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
+use crate::lease::Held;
 use crate::manifest::substitute;
 use crate::observed::{Shared, Survey, WantedByKind};
 use crate::plan::{Action, Change, Step, Work, carry_over, diff, tags};
@@ -203,22 +204,25 @@ impl<'a> Object<'a> {
         let mut wait = Duration::ZERO;
         if let Some(begun) = self.run.unfinished.get(&target.address) {
             aws.resume(&target.address.to_string(), &begun.run);
-            wait = aws.patience.settles.saturating_sub(begun.age);
+            let now = self.run.held.as_ref().map_or(begun.at, Held::now);
+            let age = Duration::try_from(now.duration_since(begun.at)).unwrap_or_default();
+            wait = aws.patience.settles.saturating_sub(age);
         }
         let (mut trouble, mut look) = (Trouble::default(), 0);
         let mut must_look = wait > Duration::ZERO || self.kind.about().calls.iter().any(|call| is_looked_for(call));
         let mut last: Option<Fault> = None;
         loop {
             if must_look && let Some(id) = self.look_for(target, wait, last.as_ref()).await? {
+                self.run.has_created(&target.address);
                 return Ok(id);
             }
             if let Some(fault) = last.take().filter(|fault| fault.cause == Cause::AlreadyExists) {
                 return Err(fault.into());
             }
-            self.run.begins(&target.address).await?;
+            self.run.is_creating(&target.address).await?;
             let fault = match self.kind.create(aws, target).await {
                 Ok(id) => {
-                    self.run.has_begun(&target.address);
+                    self.run.has_created(&target.address);
                     return Ok(id);
                 }
                 Err(fault) => fault,
@@ -230,7 +234,7 @@ impl<'a> Object<'a> {
                 must_look = fault.cause == Cause::NoAnswer;
                 wait = if must_look { aws.patience.settles } else { Duration::ZERO };
                 if !must_look {
-                    self.run.has_begun(&target.address);
+                    self.run.has_created(&target.address);
                 }
                 self.endure(fault.clone(), &mut trouble, &mut look).await?;
             }

@@ -15,7 +15,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -32,7 +32,8 @@ use self::repeat::Repeat;
 pub use self::repeat::is_looked_for;
 pub use self::services::Services;
 use self::write::Writes;
-pub use self::write::{Audit, AuditLine, AuditOutcome, MayWrite, in_the_name_of, is_write};
+pub use self::write::{Audit, AuditLine, AuditOutcome, in_the_name_of, is_write};
+use crate::lease::Held;
 
 /// How long one attempt may take. Control-plane calls answer within a second; an Outpost's link may be slow.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -63,6 +64,7 @@ pub struct Aws {
     ecs: aws_sdk_ecs::Client,
     iam: aws_sdk_iam::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
+    s3: aws_sdk_s3::Client,
     secrets: aws_sdk_secretsmanager::Client,
     ssm: aws_sdk_ssm::Client,
     sts: aws_sdk_sts::Client,
@@ -140,6 +142,15 @@ impl Aws {
             ecs,
             iam: client!(aws_sdk_iam),
             logs: client!(aws_sdk_cloudwatchlogs),
+            s3: aws_sdk_s3::Client::from_conf(
+                aws_sdk_s3::config::Builder::from(&config)
+                    .interceptor(counts.clone())
+                    .interceptor(writes.clone())
+                    .retry_config(RetryConfig::disabled())
+                    // No endpoint but AWS's has a name for each bucket for certain.
+                    .force_path_style(access.endpoint_url.is_some())
+                    .build(),
+            ),
             secrets: client!(aws_sdk_secretsmanager),
             ssm: client!(aws_sdk_ssm),
             sts: client!(aws_sdk_sts),
@@ -177,6 +188,11 @@ impl Aws {
 
     pub fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
         &self.logs
+    }
+
+    /// Repeats nothing: a conditional write that is repeated blindly fails for what it did itself.
+    pub fn s3(&self) -> &aws_sdk_s3::Client {
+        &self.s3
     }
 
     pub fn secrets(&self) -> &aws_sdk_secretsmanager::Client {
@@ -222,9 +238,14 @@ impl Aws {
         self.created();
     }
 
-    /// From now on nothing is written unless `right` says so.
-    pub fn write_only_while(&self, right: Arc<dyn MayWrite>) {
-        self.writes.only_while(right);
+    /// From now on nothing is written unless the lease is held.
+    pub fn write_as(&self, held: Held) {
+        self.writes.only_while(held);
+    }
+
+    /// What is written under.
+    pub fn held(&self) -> Option<Held> {
+        self.writes.held()
     }
 
     /// From now on each attempt to change something is recorded.

@@ -1,6 +1,5 @@
 //! What every call that changes something goes through: the right to write, and the record of what was written.
 
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -23,6 +22,7 @@ use serde::Serialize;
 use super::count::operation;
 use super::fault::of_answer;
 use crate::address::Address;
+use crate::lease::Held;
 
 tokio::task_local! {
     /// The object that calls are made for.
@@ -43,15 +43,6 @@ pub fn is_write(operation: &str) -> bool {
     !READS.iter().any(|verb| name.starts_with(verb))
 }
 
-/// Who may write, as long as it may: the holder of a stack's lease.
-pub trait MayWrite: Send + Sync + fmt::Debug {
-    /// Asked before each write is sent; must be quick.
-    ///
-    /// # Errors
-    /// Why there must be no write any more.
-    fn check(&self) -> Result<(), String>;
-}
-
 /// Of a call that was not sent: nothing to record.
 #[derive(Debug)]
 struct Unsent;
@@ -68,13 +59,17 @@ pub(super) struct MayNot(pub(super) String);
 /// Stands before every write.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Writes {
-    right: Arc<Mutex<Option<Arc<dyn MayWrite>>>>,
+    held: Arc<Mutex<Option<Held>>>,
     audit: Arc<Mutex<Option<Audit>>>,
 }
 
 impl Writes {
-    pub(super) fn only_while(&self, right: Arc<dyn MayWrite>) {
-        *self.right.lock().unwrap_or_else(PoisonError::into_inner) = Some(right);
+    pub(super) fn only_while(&self, held: Held) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+    }
+
+    pub(super) fn held(&self) -> Option<Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn record(&self, audit: Audit) {
@@ -102,11 +97,10 @@ impl Intercept for Writes {
         if !operation(config).is_some_and(|call| is_guarded(&call)) {
             return Ok(());
         }
-        let right = self.right.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match right.map(|right| right.check()) {
-            Some(Err(why)) => {
+        match self.held().map(|held| held.check()) {
+            Some(Err(lost)) => {
                 config.interceptor_state().store_put(Unsent);
-                Err(MayNot(format!("not sent: {why}")).into())
+                Err(MayNot(format!("not sent: {lost}")).into())
             }
             Some(Ok(())) | None => Ok(()),
         }
@@ -230,25 +224,17 @@ impl Audit {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
 
     use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
     use super::*;
     use crate::aws::{Access, Aws, Cause, Patience, fault};
+    use crate::kinds::Place;
+    use crate::lease::Lease;
     use crate::sandbox::Sandbox;
     use crate::sandbox::client::SandboxClient;
     use crate::sandbox::world::World;
-
-    #[derive(Debug)]
-    struct Switch(AtomicBool);
-
-    impl MayWrite for Switch {
-        fn check(&self) -> Result<(), String> {
-            let may = self.0.load(Ordering::SeqCst);
-            may.then_some(()).ok_or_else(|| "the lease is another's".to_owned())
-        }
-    }
 
     #[tokio::test]
     async fn writes_need_the_right_and_are_recorded() {
@@ -258,18 +244,27 @@ mod tests {
         let aws = Aws::connect(&access, Some(http), Patience::SANDBOX).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         aws.record(Audit::open(folder.path(), "edge", Timestamp::UNIX_EPOCH).unwrap());
-        let switch = Arc::new(Switch(AtomicBool::new(true)));
-        aws.write_only_while(Arc::clone(&switch) as Arc<dyn MayWrite>);
+        let lease = Lease {
+            place: Place { account: "123456789012".into(), region: "us-west-2".into(), stack: "edge".into() },
+            world: String::new(),
+            folder: folder.path().join("locks"),
+            object: None,
+            patience: Duration::ZERO,
+            clock: Arc::new(Timestamp::now),
+            say: Arc::new(|_| {}),
+        };
+        let held = lease.acquire(aws.s3()).await.unwrap();
+        aws.write_as(held.clone());
 
         let vpc = Address::new("Vpc", "edge");
         let create = || aws.ec2().create_vpc().cidr_block("10.0.0.0/16").send();
         in_the_name_of(vpc, async { create().await.unwrap() }).await;
         aws.ec2().create_vpc().cidr_block("nonsense").send().await.unwrap_err();
         aws.ec2().describe_vpcs().send().await.unwrap();
-        switch.0.store(false, Ordering::SeqCst);
+        held.release().await.unwrap();
         let fault = create().await.map_err(fault("ec2:CreateVpc")).unwrap_err();
         assert_eq!(fault.cause, Cause::MayNotWrite);
-        assert!(fault.message.contains("the lease is another's"), "{fault}");
+        assert!(fault.message.contains("the lease was given up"), "{fault}");
         let left = aws.ec2().describe_vpcs().send().await.unwrap();
         assert_eq!(left.vpcs().iter().filter(|vpc| vpc.is_default() != Some(true)).count(), 1);
 

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{ApplyOutput, FORMAT_VERSION};
 use super::plan::{Reading, show};
-use super::session::{Manifests, connect, make_plan};
+use super::session::{Manifests, make_plan};
+use super::writer::{Locking, Writer, as_writer};
 use super::{Failure, Global, LogFormat, Output, print, talk};
 use crate::apply::{Outcome, apply as carry_out};
 use crate::aws::Aws;
@@ -27,6 +28,8 @@ pub struct ApplyArgs {
     manifests: Manifests,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    locking: Locking,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -34,16 +37,19 @@ pub struct ApplyArgs {
 
 pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failure> {
     let desired = args.manifests.load(global)?;
-    let aws = connect(global, &desired.stack).await?;
     let (guards, deep) = (args.reading.guards(), args.reading.deep);
-    let plan = make_plan(&aws, &desired, Goal::Converge, guards, deep).await?;
-    run(global, &aws, &desired, plan, Goal::Converge, args.yes).await
+    as_writer(global, &desired.stack, &args.locking, async |writer| {
+        let plan = make_plan(&writer.aws, &desired, Goal::Converge, guards, deep);
+        let plan = writer.unless_stopped(plan).await??;
+        run(global, &writer, &desired, plan, Goal::Converge, args.yes).await
+    })
+    .await
 }
 
 /// Shows a plan, asks, carries it out and proves that it worked.
 pub(super) async fn run(
     global: &Global,
-    aws: &Arc<Aws>,
+    writer: &Writer,
     desired: &Desired,
     plan: Plan,
     goal: Goal,
@@ -60,13 +66,11 @@ pub(super) async fn run(
         finish(global, &plan, &Outcome::default(), Some(&plan));
         return Ok(ExitCode::SUCCESS);
     }
-    if !yes && !confirmed(&plan)? {
+    if !yes && !confirmed(writer, &plan).await? {
         return Err(Failure::wrong("not confirmed; nothing was changed"));
     }
-    let stop = CancellationToken::new();
-    let listener = tokio::spawn(stop_on_signal(stop.clone()));
-    let outcome = carry_out_telling(global, aws, plan.clone(), stop).await;
-    listener.abort();
+    let aws = &writer.aws;
+    let outcome = carry_out_telling(global, aws, plan.clone(), writer.stop.clone()).await;
     let left = if outcome.is_complete() {
         Some(make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false).await?)
     } else {
@@ -94,15 +98,19 @@ pub(super) async fn carry_out_telling(global: &Global, aws: &Arc<Aws>, plan: Pla
     outcome
 }
 
-fn confirmed(plan: &Plan) -> Result<bool, Failure> {
+async fn confirmed(writer: &Writer, plan: &Plan) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::because("there is nobody to ask: standard input is not a terminal", "pass --yes"));
     }
     let stack = &plan.place.stack;
     talk(&format!("Apply this to {stack} in account {}? Type the stack's name to go on: ", plan.place.account));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::wrong(error.to_string()))?;
-    Ok(answer.trim() == stack)
+    // On a thread of its own: who is interrupted here gives the lease up.
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = writer.unless_stopped(answer).await?.map_err(std::io::Error::from).flatten();
+    Ok(answer.map_err(|error| Failure::wrong(error.to_string()))?.trim() == stack)
 }
 
 /// The first Ctrl-C or SIGTERM stops what is not started; the second ends the process.
@@ -157,7 +165,9 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
         }
     }
     text.push_str(".\n");
-    if outcome.interrupted {
+    if let Some(because) = &outcome.because {
+        text.push_str(&format!("Stopped: {because}\n"));
+    } else if outcome.interrupted {
         text.push_str("Interrupted. Run the same command again to go on; nothing is lost.\n");
     }
     for failure in &outcome.failed {

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::session::{Manifests, connect, make_plan};
+use super::session::{Manifests, make_plan};
+use super::writer::{Locking, as_writer};
 use super::{Failure, Global, apply, talk};
 use crate::aws::{Access, Aws, Patience};
-use crate::desired::{Desired, Stack};
+use crate::desired::{Desired, LeasePlace, Stack};
 use crate::plan::{Goal, Guards};
 
 /// Delete everything of a stack
@@ -21,6 +22,11 @@ pub struct DestroyArgs {
     /// The stack by name; account and region are those of the credentials
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
+    /// With --stack: the lease that the stack's manifests declare
+    #[arg(long, value_name = "s3://BUCKET/KEY", requires = "stack", value_parser = s3_url)]
+    lease: Option<(String, String)>,
+    #[command(flatten)]
+    locking: Locking,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -28,7 +34,14 @@ pub struct DestroyArgs {
 
 pub(super) async fn destroy(global: &Global, args: &DestroyArgs) -> Result<ExitCode, Failure> {
     let nothing = match &args.stack {
-        Some(name) => Desired::nothing(named(global, name).await?),
+        Some(name) => {
+            let mut stack = named(global, name).await?;
+            stack.lease = args.lease.clone().map(|(bucket, key)| {
+                let owner = stack.account.clone();
+                LeasePlace { bucket, key, owner }
+            });
+            Desired::nothing(stack)
+        }
         None => {
             let declared = Manifests { paths: args.paths.clone() }.load(global)?;
             let mut nothing = Desired::nothing(declared.stack);
@@ -36,14 +49,25 @@ pub(super) async fn destroy(global: &Global, args: &DestroyArgs) -> Result<ExitC
             nothing
         }
     };
-    let aws = connect(global, &nothing.stack).await?;
-    let plan = make_plan(&aws, &nothing, Goal::Destroy, Guards::default(), true).await?;
-    if plan.changes.is_empty() {
-        let place = &plan.place;
-        let message = format!("nothing in {}, {} belongs to a stack {}\n", place.account, place.region, place.stack);
-        talk(&message);
+    as_writer(global, &nothing.stack, &args.locking, async |writer| {
+        let plan = make_plan(&writer.aws, &nothing, Goal::Destroy, Guards::default(), true);
+        let plan = writer.unless_stopped(plan).await??;
+        if plan.changes.is_empty() {
+            let place = &plan.place;
+            let message =
+                format!("nothing in {}, {} belongs to a stack {}\n", place.account, place.region, place.stack);
+            talk(&message);
+        }
+        apply::run(global, &writer, &nothing, plan, Goal::Destroy, args.yes).await
+    })
+    .await
+}
+
+fn s3_url(text: &str) -> Result<(String, String), String> {
+    match text.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok((bucket.to_owned(), key.to_owned())),
+        _ => Err("write s3://BUCKET/KEY".to_owned()),
     }
-    apply::run(global, &aws, &nothing, plan, Goal::Destroy, args.yes).await
 }
 
 /// A stack of this name in whatever account and region the credentials are for.

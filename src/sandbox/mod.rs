@@ -18,8 +18,11 @@ mod history;
 pub mod hosts;
 mod iam;
 mod logs;
+mod md5;
+mod s3;
 mod secrets;
 pub mod server;
+mod sha1;
 mod ssm;
 mod state;
 mod store;
@@ -102,6 +105,14 @@ impl Sandbox {
 
     /// Answers one AWS request. Never fails: whatever is wrong becomes the error answer that AWS would give.
     pub fn answer(&self, request: &http::Request<Bytes>) -> http::Response<Bytes> {
+        let mut answer = self.answer_whole(request);
+        if request.method() == http::Method::HEAD {
+            *answer.body_mut() = Bytes::new();
+        }
+        answer
+    }
+
+    fn answer_whole(&self, request: &http::Request<Bytes>) -> http::Response<Bytes> {
         let call = match wire::decode(request, self.now()) {
             Ok(call) => call,
             Err((service, error)) => return wire::encode_error(service, &error),
@@ -166,7 +177,8 @@ impl Sandbox {
         let moved = if call.is_read() { state.advance_to_look(call.now) } else { state.advance(call.now) };
         let mut history = self.lock_history();
         history.count();
-        let seen = lag.and_then(|lag| history.seen(lag, call.now));
+        // S3 never lags.
+        let seen = lag.filter(|_| call.service != Service::S3).and_then(|lag| history.seen(lag, call.now));
         let behind = match seen {
             Some(seen) if call.is_read() => Some(operation(seen, call)),
             Some(seen) => operation(&mut seen.clone(), call).err().filter(history::is_missing).map(Err),
@@ -262,6 +274,7 @@ fn table(service: Service) -> &'static [(&'static str, Operation)] {
         Service::Ecs => ecs::OPERATIONS,
         Service::Iam => iam::OPERATIONS,
         Service::Logs => logs::OPERATIONS,
+        Service::S3 => s3::OPERATIONS,
         Service::SecretsManager => secrets::OPERATIONS,
         Service::Ssm => ssm::OPERATIONS,
         Service::Sts => sts::OPERATIONS,
