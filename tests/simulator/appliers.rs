@@ -74,7 +74,7 @@ fn sixteen_at_once_make_one_of_everything() {
         let machines: Vec<tempfile::TempDir> = (0..APPLIERS).map(|_| tempfile::tempdir().unwrap()).collect();
         let elsewhere = |number: usize| machines[number].path().to_owned();
         killed[0] += all_at_once(seed, &leased, &expected, &elsewhere);
-        let here = |_| machines[0].path().to_owned();
+        let here = |_: usize| machines[0].path().to_owned();
         killed[1] += all_at_once(seed, &stack, &expected, &here);
     }
     let seconds = begun.elapsed().as_secs_f64();

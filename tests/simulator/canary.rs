@@ -27,7 +27,7 @@ fn secrets_are_told_to_nobody() {
         said.push((format!("{what}: standard error"), ran.stderr));
         ran.code
     };
-    let apply = &["apply", "manifests", "--yes"];
+    let apply: &[&str] = &["apply", "manifests", "--yes", "--audit", "audit.jsonl"];
     note("plan", served.farpost(&["plan", "manifests", "-vvv"]));
     assert_eq!(note("apply", served.farpost(&[apply, &["-vvv"][..]].concat())), 4);
     note("apply again", served.farpost(&[apply, &["-vvv", "--log-format", "json", "-o", "json"][..]].concat()));

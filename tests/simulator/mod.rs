@@ -4,6 +4,7 @@
 //! of its own over a [`tap::Tap`], which is dropped with all that is on it, and a seed says the rest.
 
 mod account;
+mod appliers;
 mod audit;
 mod canary;
 mod chaos;

@@ -1,6 +1,7 @@
 //! One life of farpost: survey, plan, apply, and a second look, until it ends or is ended.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use farpost::apply::{Outcome, apply};
 use farpost::aws::{Access, Aws, Patience};
 use farpost::desired::Desired;
 use farpost::kinds::Purpose;
+use farpost::lease::{Held, Lease, NotTaken};
 use farpost::observed::survey;
 use farpost::plan::{Goal, Guards, Plan, plan};
 use farpost::sandbox::client::SandboxClient;
@@ -58,15 +60,21 @@ pub(crate) struct Start<'a> {
     /// Milliseconds that a call takes each way.
     pub(crate) way: Range<u64>,
     pub(crate) faults: Option<Arc<Faults>>,
+    /// The folder of its machine's locks.
+    pub(crate) machine: Option<PathBuf>,
 }
 
 impl<'a> Start<'a> {
     pub(crate) fn new(desired: &'a Desired, goal: Goal) -> Self {
-        Self { desired, goal, fate: Fate::Lives, way: 5..40, faults: None }
+        Self { desired, goal, fate: Fate::Lives, way: 5..40, faults: None, machine: None }
     }
 
     pub(crate) fn fate(self, fate: Fate) -> Self {
         Self { fate, ..self }
+    }
+
+    pub(crate) fn on(self, machine: PathBuf) -> Self {
+        Self { machine: Some(machine), ..self }
     }
 
     pub(crate) fn among(self, faults: Option<Arc<Faults>>) -> Self {
@@ -87,7 +95,7 @@ pub(crate) async fn run_beside(account: &Account, start: Start<'_>) -> Ran {
     let tap = wire(account, &start);
     let (mut planned, mut outcome) = (None, None);
     let ending = {
-        let life = tokio::time::timeout(FOR_EVER, live(&tap, &start, &mut planned, &mut outcome));
+        let life = tokio::time::timeout(FOR_EVER, live(&tap, account, &start, &mut planned, &mut outcome));
         tokio::select! {
             biased;
             () = tap.dead().cancelled() => Ending::Killed,
@@ -121,12 +129,55 @@ pub(crate) async fn connect(region: &str, http: SharedHttpClient) -> Result<Aws,
     Aws::connect(&access, Some(http), Patience::AWS).await.map_err(|fault| fault.to_string())
 }
 
-async fn live(tap: &Tap, start: &Start<'_>, planned: &mut Option<Plan>, told: &mut Option<Outcome>) -> Ending {
+async fn live(
+    tap: &Tap,
+    account: &Account,
+    start: &Start<'_>,
+    planned: &mut Option<Plan>,
+    told: &mut Option<Outcome>,
+) -> Ending {
     let aws = match connect(&start.desired.stack.region, SharedHttpClient::new(tap.clone())).await {
         Ok(aws) => Arc::new(aws),
         Err(error) => return Ending::Failed(error),
     };
-    let plan = match make_plan(&aws, start).await {
+    let held = match hold(&aws, account, start).await {
+        Ok(held) => held,
+        Err(not_taken) => return Ending::Failed(not_taken.to_string()),
+    };
+    let ending = write(&aws, tap, start, planned, told).await;
+    if let Some(held) = held {
+        // It expires by itself.
+        held.release().await.ok();
+    }
+    ending
+}
+
+/// Takes what has to be taken before a stack is written to, as the commands do.
+async fn hold(aws: &Aws, account: &Account, start: &Start<'_>) -> Result<Option<Held>, NotTaken> {
+    let Some(machine) = &start.machine else { return Ok(None) };
+    let sandbox = Arc::clone(&account.sandbox);
+    let lease = Lease {
+        place: start.desired.place(),
+        world: String::new(),
+        folder: machine.clone(),
+        object: start.desired.stack.lease.clone(),
+        patience: FOR_EVER,
+        clock: Arc::new(move || sandbox.now()),
+        say: Arc::new(|_| {}),
+    };
+    let held = lease.acquire(aws.s3()).await?;
+    aws.write_as(held.clone());
+    Ok(Some(held))
+}
+
+async fn write(
+    aws: &Arc<Aws>,
+    tap: &Tap,
+    start: &Start<'_>,
+    planned: &mut Option<Plan>,
+    told: &mut Option<Outcome>,
+) -> Ending {
+    let plan = match make_plan(aws, start).await {
         Ok(plan) => plan,
         Err(error) => return Ending::Failed(error),
     };
@@ -135,7 +186,7 @@ async fn live(tap: &Tap, start: &Start<'_>, planned: &mut Option<Plan>, told: &m
         return Ending::Refused(format!("{:#?}", plan.refusals));
     }
     let (events, mut seen) = mpsc::unbounded_channel();
-    let outcome = apply(Arc::clone(&aws), plan, events, tap.stop().clone()).await;
+    let outcome = apply(Arc::clone(aws), plan, events, tap.stop().clone()).await;
     let panicked = outcome.interrupted && !tap.stop().is_cancelled();
     let ending = match &outcome {
         _ if panicked => Ending::Failed("a step panicked".to_owned()),
@@ -149,7 +200,7 @@ async fn live(tap: &Tap, start: &Start<'_>, planned: &mut Option<Plan>, told: &m
             let last = said.len().saturating_sub(12);
             Ending::Failed(format!("{:#?}\n{}", outcome.failed, said[last..].join("\n")))
         }
-        _ => match make_plan(&aws, start).await {
+        _ => match make_plan(aws, start).await {
             Err(error) => Ending::Failed(error),
             Ok(left) if left.is_empty() => Ending::Converged,
             Ok(left) => Ending::Failed(format!("left over: {:#?}", left.pending().collect::<Vec<_>>())),

@@ -76,12 +76,15 @@ impl Scenario {
         if kills.iter().any(|kill| kill.lag) {
             account.sandbox.remember(Lag::Time(LAG));
         }
+        // One machine, whose record of creates outlives its processes.
+        let machine = tempfile::tempdir().unwrap();
         let mut kills = kills.iter().copied().peekable();
         let (mut calls, mut since, was_killed) = (Vec::new(), 0, kills.len() > 0);
         for _ in 0..8 {
             let fate = kills.peek().map_or(Fate::Lives, |kill| Fate::Dies(kill.at.saturating_sub(since), kill.side));
             let troubled = faults.is_some();
-            let start = Start::new(&self.desired, self.goal).fate(fate).among(faults.take());
+            let start =
+                Start::new(&self.desired, self.goal).fate(fate).among(faults.take()).on(machine.path().to_owned());
             let ran = run(&account, start);
             since += ran.changes().count();
             calls.extend(ran.calls);

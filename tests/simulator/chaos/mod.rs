@@ -103,6 +103,8 @@ struct Sequence {
     foreign: Foreign,
     story: Vec<String>,
     processes: u64,
+    /// Where all of them run.
+    machine: tempfile::TempDir,
 }
 
 impl Sequence {
@@ -112,7 +114,8 @@ impl Sequence {
         let http = SharedHttpClient::new(SandboxClient::new(Arc::clone(&account.sandbox)));
         let stranger = Arc::new(account.live(connect("us-west-2", http)).unwrap());
         let foreign = account.live(Foreign::plant(&account, &stranger));
-        Self { chance: Rng::with_seed(seed), account, stranger, foreign, story: Vec::new(), processes: 0 }
+        let machine = tempfile::tempdir().unwrap();
+        Self { chance: Rng::with_seed(seed), account, stranger, foreign, story: Vec::new(), processes: 0, machine }
     }
 
     fn play(&mut self) -> Result<(), String> {
@@ -212,7 +215,7 @@ impl Sequence {
     fn run(&mut self, start: Start<'_>, before: &Declared, declared: &Declared) -> Result<Ran, String> {
         self.processes += 1;
         let has_faults = start.faults.is_some();
-        let ran = run(&self.account, start);
+        let ran = run(&self.account, start.on(self.machine.path().to_owned()));
         if let Ending::Failed(error) = &ran.ending
             && (error.contains("panicked") || error.contains("never ended"))
         {

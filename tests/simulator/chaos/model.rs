@@ -102,7 +102,7 @@ pub(crate) fn found(content: &Value, stack: &str) -> Vec<String> {
     let items = items(content);
     let owners: BTreeMap<&str, &str> =
         items.iter().filter_map(|item| Some((item.id.as_str(), item.owner.as_deref()?))).collect();
-    let of = |id: &Value| owners.get(id.as_str().unwrap_or("-")).map_or("-", |owner| owner).to_owned();
+    let of = |id: &Value| owners.get(id.as_str().unwrap_or("-")).copied().unwrap_or("-").to_owned();
     let mut lines: Vec<String> = Vec::new();
     for item in items.iter().filter(|item| tag(item, "farpost/stack").as_deref() == Some(stack)) {
         let Some(owner) = &item.owner else { continue };
