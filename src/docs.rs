@@ -44,6 +44,8 @@ pub fn page(kind: &str) -> Option<String> {
     for (name, text) in about.attributes {
         writeln!(out, "- `${{{kind}.NAME.{name}}}`: {text}").ok();
     }
+    let minutes = about.patience_minutes;
+    writeln!(out, "\nWork on it may take {minutes} minutes, unless `lifecycle.timeouts` says otherwise.").ok();
     out.push_str("\n## Calls, which are the IAM actions that it needs\n\n");
     for call in about.calls.iter().chain(about.permissions) {
         writeln!(out, "- `{call}`").ok();

@@ -7,12 +7,12 @@ use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
-use super::{Event, Run, send};
+use super::{Event, Run, Wait, send};
 use crate::address::Address;
 use crate::aws::{Cause, Fault, is_looked_for};
 use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
 use crate::lease::Held;
-use crate::manifest::substitute;
+use crate::manifest::{durations, substitute};
 use crate::observed::{Shared, Survey, WantedByKind};
 use crate::plan::{Action, Change, Step, Work, carry_over, diff, tags};
 
@@ -80,7 +80,11 @@ struct Object<'a> {
     step: &'a Step,
     change: &'a Change,
     kind: &'static dyn AnyKind,
+    /// How long the work may take, and until when that is.
+    timeout: Duration,
     deadline: Instant,
+    /// Whether other steps wait for it.
+    is_needed: bool,
     /// Its place among those that are worked on; while it waits, somebody else has it.
     turn: Mutex<Option<SemaphorePermit<'a>>>,
 }
@@ -92,8 +96,15 @@ pub(super) async fn work<'a>(run: &'a Run, index: usize, turn: Option<SemaphoreP
     let Some(kind) = by_name(&step.address.kind) else {
         return Err(Stopped::Because(format!("this farpost has no kind {}", step.address.kind), None));
     };
-    let deadline = Instant::now() + Duration::from_secs(kind.about().patience_minutes * 60);
-    Object { run, step, change, kind, deadline, turn: Mutex::new(turn) }.work().await
+    let declared = match step.work {
+        Work::Create => change.timeouts.create,
+        Work::Update | Work::Await => change.timeouts.update,
+        Work::Delete => change.timeouts.delete,
+    };
+    let timeout = Duration::from_secs(declared.unwrap_or(kind.about().patience_minutes * 60));
+    let deadline = Instant::now() + timeout;
+    let is_needed = run.plan.steps.iter().any(|other| other.after.contains(&index));
+    Object { run, step, change, kind, timeout, deadline, is_needed, turn: Mutex::new(turn) }.work().await
 }
 
 impl<'a> Object<'a> {
@@ -181,6 +192,10 @@ impl<'a> Object<'a> {
                     self.run.known().insert(self.step.address.clone(), live.attributes);
                     return Ok(live.id);
                 }
+                Readiness::Pending(why) if self.may_be_left(&live) => {
+                    self.run.left().insert(self.step.address.clone(), why.clone());
+                    return Ok(live.id);
+                }
                 Readiness::Pending(why) => match self.absent().filter(|_| begun.elapsed() > little) {
                     Some(absent) => return Err(Stopped::Deferred(format!("{why}; {absent} is not there yet"))),
                     None => self.pause(&mut look, why).await?,
@@ -188,6 +203,16 @@ impl<'a> Object<'a> {
                 Readiness::Deferred(why) => return Err(Stopped::Deferred(why.clone())),
                 Readiness::Failed(why) => return Err(Stopped::Because(why.clone(), None)),
             }
+        }
+    }
+
+    /// Whether it is not waited for any longer. What others need always is.
+    fn may_be_left(&self, live: &Found) -> bool {
+        match self.run.wait {
+            _ if self.is_needed => false,
+            Wait::None => true,
+            Wait::Started => live.detail["started"] == true,
+            Wait::Stable => false,
         }
     }
 
@@ -398,12 +423,12 @@ impl<'a> Object<'a> {
         self.run.aws.eventually(|| self.kind.read(&self.run.aws, &scope)).await
     }
 
-    /// Says what it waits for and waits, until the deadline of the kind.
+    /// Says what it waits for and waits, until the deadline.
     async fn pause(&self, look: &mut u32, why: &str) -> Result<(), Stopped> {
         if Instant::now() > self.deadline {
-            let minutes = self.kind.about().patience_minutes;
-            let message = format!("gave up after {minutes} minutes: {why}");
-            return Err(Stopped::Because(message, Some("run the same command again to go on waiting".to_owned())));
+            let message = format!("gave up after {}: {why}", durations::words(self.timeout));
+            let help = "run the same command again to go on waiting; lifecycle.timeouts gives it longer";
+            return Err(Stopped::Because(message, Some(help.to_owned())));
         }
         send(self.run, Event::Waiting { address: self.step.address.clone(), why: why.to_owned() });
         let pause = self.run.aws.patience.pause(*look);

@@ -12,7 +12,7 @@ use super::plan::{Reading, show};
 use super::session::{Manifests, make_plan};
 use super::writer::{Locking, Writer, as_writer};
 use super::{Failure, Global, LogFormat, Output, print, talk};
-use crate::apply::{Outcome, apply as carry_out};
+use crate::apply::{Outcome, Wait, apply_waiting as carry_out};
 use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::plan::{Goal, Guards, Plan};
@@ -33,6 +33,9 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
+    /// How long to wait for what was created or changed
+    #[arg(long, value_enum, default_value_t)]
+    wait: Wait,
 }
 
 pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failure> {
@@ -41,7 +44,7 @@ pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode,
     as_writer(global, &desired.stack, &args.locking, async |writer| {
         let plan = make_plan(&writer.aws, &desired, Goal::Converge, guards, deep);
         let plan = writer.unless_stopped(plan).await??;
-        run(global, &writer, &desired, plan, Goal::Converge, args.yes).await
+        run(global, &writer, &desired, plan, Goal::Converge, args.yes, args.wait).await
     })
     .await
 }
@@ -54,6 +57,7 @@ pub(super) async fn run(
     plan: Plan,
     goal: Goal,
     yes: bool,
+    wait: Wait,
 ) -> Result<ExitCode, Failure> {
     if !plan.refusals.is_empty() {
         show(global, &plan);
@@ -70,7 +74,7 @@ pub(super) async fn run(
         return Err(Failure::wrong("not confirmed; nothing was changed"));
     }
     let aws = &writer.aws;
-    let outcome = carry_out_telling(global, aws, plan.clone(), writer.stop.clone()).await;
+    let outcome = carry_out_telling(global, aws, plan.clone(), wait, writer.stop.clone()).await;
     let left = if outcome.is_complete() {
         Some(make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false).await?)
     } else {
@@ -85,7 +89,13 @@ pub(super) async fn run(
 }
 
 /// Carries a plan out and tells its events as they come.
-pub(super) async fn carry_out_telling(global: &Global, aws: &Arc<Aws>, plan: Plan, stop: CancellationToken) -> Outcome {
+async fn carry_out_telling(
+    global: &Global,
+    aws: &Arc<Aws>,
+    plan: Plan,
+    wait: Wait,
+    stop: CancellationToken,
+) -> Outcome {
     let (sender, receiver) = mpsc::unbounded_channel();
     let telling = match global.log_format {
         LogFormat::Json => Telling::Json,
@@ -93,7 +103,7 @@ pub(super) async fn carry_out_telling(global: &Global, aws: &Arc<Aws>, plan: Pla
         LogFormat::Text => Telling::Lines,
     };
     let teller = tokio::spawn(tell(telling, receiver));
-    let outcome = carry_out(Arc::clone(aws), plan, sender, stop).await;
+    let outcome = carry_out(Arc::clone(aws), plan, wait, sender, stop).await;
     teller.await.ok();
     outcome
 }
@@ -142,7 +152,7 @@ async fn signal() {
 
 /// What was done, what failed and why, and whether planning again finds nothing left.
 fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) {
-    let is_converged = left.is_some_and(Plan::is_empty);
+    let is_converged = left.is_some_and(Plan::is_empty) && outcome.left.is_empty();
     if global.output == Output::Json {
         print(&super::json(&ApplyOutput {
             format_version: FORMAT_VERSION,
@@ -184,7 +194,15 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
     if outcome.is_deferred() {
         text.push_str("The rest is done. Run the same command again when what is deferred can go on.\n");
     }
+    for (address, why) in &outcome.left {
+        text.push_str(&format!("{} {address}: {why}\n", style::paint(style::UPDATE, "not waited for:")));
+    }
     match left {
+        Some(left) if left.is_empty() && !is_converged => {
+            text.push_str(
+                "AWS has accepted everything. Whether it comes up is not known yet: apply again waits for it.\n",
+            );
+        }
         Some(left) if left.is_empty() => {
             text.push_str(&style::paint(style::CREATE, "Converged: planning again finds nothing to do.\n"));
         }

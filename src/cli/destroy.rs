@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::session::{Manifests, make_plan};
 use super::writer::{Locking, as_writer};
 use super::{Failure, Global, apply, talk};
+use crate::apply::Wait;
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{Desired, LeasePlace, Stack};
 use crate::plan::{Goal, Guards};
@@ -58,7 +59,7 @@ pub(super) async fn destroy(global: &Global, args: &DestroyArgs) -> Result<ExitC
                 format!("nothing in {}, {} belongs to a stack {}\n", place.account, place.region, place.stack);
             talk(&message);
         }
-        apply::run(global, &writer, &nothing, plan, Goal::Destroy, args.yes).await
+        apply::run(global, &writer, &nothing, plan, Goal::Destroy, args.yes, Wait::Stable).await
     })
     .await
 }

@@ -20,11 +20,13 @@ pub mod log_group;
 mod mirror;
 #[cfg(test)]
 mod network_tests;
+mod placement;
 pub mod policy;
 pub mod role;
 pub mod route_table;
 pub mod security_group;
 pub mod service;
+mod stopped;
 pub mod subnet;
 mod tags;
 pub mod task;
@@ -310,7 +312,8 @@ pub struct Found<S = Value> {
     pub attributes: Attributes,
     pub tags: BTreeMap<String, String>,
     pub readiness: Readiness,
-    /// What its calls need beside the spec: ids of associations and the like. Its `says` is for `farpost status`.
+    /// What its calls need beside the spec: ids of associations and the like. Its `says` is for `farpost status`,
+    /// its `started` for `--wait started`.
     #[serde(skip_serializing_if = "Value::is_null", default)]
     pub detail: Value,
 }

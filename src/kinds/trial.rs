@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::{Event, Outcome, apply};
+use crate::apply::{Event, Outcome, Wait, apply_waiting};
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{Desired, STACK_KIND, check};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -29,6 +29,7 @@ pub(super) struct Trial {
     pub(super) events: Vec<Event>,
     /// Who is told each event while it happens.
     pub(super) tell: Option<mpsc::UnboundedSender<Event>>,
+    pub(super) wait: Wait,
     meddling: Meddling,
     losing: Losing,
     pub(super) sandbox: Arc<Sandbox>,
@@ -133,7 +134,8 @@ impl Trial {
             settles: Duration::from_millis(10),
         };
         let aws = Aws::connect(&access, Some(http), patience).await.unwrap();
-        Self { aws: Arc::new(aws), events: Vec::new(), tell: None, meddling, losing, sandbox, folder }
+        let (aws, events, wait) = (Arc::new(aws), Vec::new(), Wait::Stable);
+        Self { aws, events, tell: None, wait, meddling, losing, sandbox, folder }
     }
 
     /// The next call of an operation is carried out, and its answer is lost.
@@ -192,7 +194,8 @@ impl Trial {
                 self.events.push(event);
             }
         };
-        tokio::join!(apply(Arc::clone(&self.aws), plan, events, CancellationToken::new()), listen).0
+        let stop = CancellationToken::new();
+        tokio::join!(apply_waiting(Arc::clone(&self.aws), plan, self.wait, events, stop), listen).0
     }
 }
 

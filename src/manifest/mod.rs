@@ -3,6 +3,7 @@
 //! [`load`] never fails; it returns what could be read and findings for the rest. What a spec may
 //! hold is checked by [`schema`], references in it are found by [`references`].
 
+pub mod durations;
 mod envelope;
 pub mod references;
 pub mod schema;
@@ -15,7 +16,8 @@ pub mod yaml;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::diagnostic::{self, Diagnostic, Label, SourceFile, quote};
@@ -58,6 +60,29 @@ pub struct Lifecycle {
     pub on_delete: OnDelete,
     /// Paths of fields in which differences are left alone.
     pub ignore_changes: Vec<String>,
+    /// How long each sort of work may take.
+    #[serde(skip)]
+    pub timeouts: Timeouts,
+}
+
+/// How long work on a resource may take, in seconds; none: as long as its kind takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Timeouts {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create: Option<u64>,
+    /// Changes, and going on waiting for what an earlier run has begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete: Option<u64>,
+}
+
+impl Timeouts {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What happens to a resource that is no longer declared.

@@ -11,7 +11,7 @@ use crate::address::Address;
 use crate::aws::Counts;
 use crate::desired::{Desired, Resource};
 use crate::kinds::{About, Attributes, Found, KINDS, Owner, Place, Readiness, by_name};
-use crate::manifest::substitute;
+use crate::manifest::{Timeouts, substitute};
 use crate::observed::Survey;
 
 /// What the plan is for.
@@ -111,6 +111,7 @@ impl Planner<'_> {
             desired: Some(resource.spec.clone()),
             tags,
             ignored: resource.lifecycle.ignore_changes.clone(),
+            timeouts: resource.lifecycle.timeouts,
             live: None,
         };
         let key = kind.key(&address.name, &full, &self.place);
@@ -248,6 +249,7 @@ impl Planner<'_> {
                 desired: None,
                 tags: BTreeMap::new(),
                 ignored: Vec::new(),
+                timeouts: Timeouts::default(),
                 live: Some(live.clone()),
             });
         }

@@ -19,7 +19,7 @@ pub use self::diff::{FieldChange, carry_over, diff};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::kinds::{Attributes, Found, Place};
-use crate::manifest::substitute;
+use crate::manifest::{Timeouts, substitute};
 
 /// The version of the plan's shape, for whoever reads it as JSON.
 pub const FORMAT_VERSION: u32 = 1;
@@ -85,6 +85,9 @@ pub struct Change {
     /// Paths that `lifecycle.ignoreChanges` leaves to others.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub ignored: Vec<String>,
+    /// How long the work may take, in seconds, where its lifecycle says so.
+    #[serde(skip_serializing_if = "Timeouts::is_empty", default)]
+    pub timeouts: Timeouts,
     /// What exists today.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub live: Option<Found>,

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::files::{Hints, fingerprint};
-use crate::apply::{Outcome, apply};
+use crate::apply::{Outcome, Wait, apply_waiting};
 use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::diagnostic::{self, Diagnostic};
@@ -51,6 +51,7 @@ pub struct Settings {
     pub interval: Duration,
     pub drift: Drift,
     pub guards: Guards,
+    pub wait: Wait,
     pub telling: Telling,
     /// Reads and checks the manifests.
     pub load: Box<dyn Fn() -> (Option<Desired>, Vec<Diagnostic>) + Send + Sync>,
@@ -280,6 +281,11 @@ impl Watch {
             return Err(format!("not converged: {}", left.join(", ")));
         }
         self.applied = Some(print.to_owned());
+        if !outcome.left.is_empty() {
+            let left: Vec<String> = outcome.left.iter().map(|(address, why)| format!("{address}: {why}")).collect();
+            self.say("not waited for", json!({"why": left}));
+            return Ok(());
+        }
         self.say("converged", json!({"steps": outcome.done.len()}));
         Ok(())
     }
@@ -309,7 +315,7 @@ impl Watch {
                 stop.cancel();
             }
         });
-        let outcome = apply(Arc::clone(aws), plan, sender, stop).await;
+        let outcome = apply_waiting(Arc::clone(aws), plan, self.settings.wait, sender, stop).await;
         guard.abort();
         teller.await.ok();
         outcome

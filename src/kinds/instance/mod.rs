@@ -16,6 +16,7 @@
 
 pub(super) mod agent;
 mod calls;
+mod capacity;
 mod lower;
 mod read;
 mod remembered;
@@ -93,6 +94,8 @@ impl Kind for Instance {
         calls: &[
             "ec2:RunInstances",
             "ec2:DescribeInstances",
+            "ec2:DescribeInstanceTypeOfferings",
+            "ec2:DescribeSubnets",
             "ec2:DescribeInstanceAttribute",
             "ec2:DescribeInstanceCreditSpecifications",
             "ec2:DescribeVolumes",

@@ -4,7 +4,10 @@
 //! absent. One that is DRAINING keeps its name: it is as good as absent for what is declared, and creating it anew
 //! waits until it is gone.
 
+mod account;
 mod calls;
+#[cfg(test)]
+mod deployment_tests;
 mod lower;
 mod read;
 mod readiness;
@@ -32,6 +35,8 @@ pub struct Service;
 
 /// The cluster of whatever names none.
 const DEFAULT_CLUSTER: &str = "default";
+/// The launch type of ECS Anywhere.
+const OUTSIDE: &str = "EXTERNAL";
 
 impl Kind for Service {
     type Spec = ServiceSpec;
@@ -55,6 +60,8 @@ impl Kind for Service {
             "ecs:UpdateService",
             "ecs:DeleteService",
             "ecs:ListContainerInstances",
+            "ecs:DescribeContainerInstances",
+            "ecs:DescribeTaskDefinition",
             "ecs:ListTasks",
             "ecs:DescribeTasks",
             "ecs:TagResource",

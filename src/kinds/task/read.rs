@@ -227,6 +227,7 @@ async fn settle(aws: &Aws, scope: &Scope<'_>, id: &str) -> Result<Option<Found<T
         None if is_own => return Ok(None),
         Some(State::Succeeded) | None => task.unrecorded(attempt_id, false),
     };
+    found.detail["started"] = attempt.is_some_and(Attempt::has_started).into();
     id.clone_into(&mut found.id);
     Ok(Some(found))
 }
