@@ -154,6 +154,8 @@ async fn signal() {
 fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) {
     let is_converged = left.is_some_and(Plan::is_empty) && outcome.left.is_empty();
     if global.output == Output::Json {
+        let (plan, left) = (&plan.masked(), left.map(Plan::masked));
+        let left = left.as_ref();
         print(&super::json(&ApplyOutput {
             format_version: FORMAT_VERSION,
             plan,

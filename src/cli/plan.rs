@@ -53,7 +53,7 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<ExitCode, F
 /// Writes a plan in the form that was asked for.
 pub(super) fn show(global: &Global, plan: &Plan) {
     match global.output {
-        Output::Json => print(&json(plan)),
+        Output::Json => print(&json(&plan.masked())),
         Output::Markdown => print(&report::markdown::plan(plan)),
         Output::Text | Output::Github | Output::Sarif => {
             print(&report::plan::text(plan));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Desired, Resource};
 use crate::address::Address;
-use crate::plan::{FieldChange, diff};
+use crate::plan::{FieldChange, diff, mask_fields};
 
 /// How the declaration of one object differs.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -54,6 +54,12 @@ pub fn compare(before: Option<&Desired>, after: &Desired) -> Vec<Difference> {
     for old in before.iter().flat_map(|before| before.in_order()).filter(|old| after.get(&old.address).is_none()) {
         let fields = diff(old.kind.about(), &empty, &old.spec, &[]);
         differences.push(Difference { address: old.address.clone(), change: Kind::Removed, fields: calm(fields) });
+    }
+    for Difference { address, fields, .. } in &mut differences {
+        for side in before.into_iter().chain([after]) {
+            let paths = side.get(address).map_or(&[][..], |resource| &resource.lifecycle.sensitive);
+            mask_fields(fields, paths);
+        }
     }
     differences.sort_by(|a, b| a.address.cmp(&b.address));
     differences

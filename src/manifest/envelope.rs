@@ -27,6 +27,7 @@ static LIFECYCLE: LazyLock<Result<SpecSchema, SchemaError>> = LazyLock::new(|| {
             "preventDestroy": {"type": "boolean"},
             "onDelete": {"enum": ["delete", "retain"]},
             "ignoreChanges": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            "sensitive": {"type": "array", "items": {"type": "string", "minLength": 1}},
             // Durations are read by hand, for better messages.
             "timeouts": {}
         }

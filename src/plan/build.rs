@@ -111,6 +111,7 @@ impl Planner<'_> {
             desired: Some(resource.spec.clone()),
             tags,
             ignored: resource.lifecycle.ignore_changes.clone(),
+            sensitive: resource.lifecycle.sensitive.clone(),
             timeouts: resource.lifecycle.timeouts,
             live: None,
         };
@@ -249,6 +250,7 @@ impl Planner<'_> {
                 desired: None,
                 tags: BTreeMap::new(),
                 ignored: Vec::new(),
+                sensitive: Vec::new(),
                 timeouts: Timeouts::default(),
                 live: Some(live.clone()),
             });

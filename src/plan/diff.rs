@@ -180,7 +180,7 @@ impl Walk<'_> {
 }
 
 /// The member by which the objects of two lists can be matched: all have it and none shares its value.
-fn names(desired: &[Value], live: &[Value]) -> Option<&'static str> {
+pub(super) fn names(desired: &[Value], live: &[Value]) -> Option<&'static str> {
     if desired.is_empty() && live.is_empty() {
         return None;
     }

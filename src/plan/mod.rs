@@ -6,6 +6,7 @@
 mod build;
 mod diff;
 mod order;
+mod sensitive;
 pub mod tags;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub use self::build::{Goal, Guards, plan};
 pub use self::diff::{FieldChange, carry_over, diff};
+pub use self::sensitive::{SENSITIVE, mask_fields};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::kinds::{Attributes, Found, Place};
@@ -85,6 +87,9 @@ pub struct Change {
     /// Paths that `lifecycle.ignoreChanges` leaves to others.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub ignored: Vec<String>,
+    /// Paths whose values `lifecycle.sensitive` wants shown to nobody.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub sensitive: Vec<String>,
     /// How long the work may take, in seconds, where its lifecycle says so.
     #[serde(skip_serializing_if = "Timeouts::is_empty", default)]
     pub timeouts: Timeouts,

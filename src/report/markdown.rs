@@ -11,6 +11,7 @@ const LONGEST: usize = 60_000;
 
 /// The plan with one fold an object.
 pub fn plan(plan: &Plan) -> String {
+    let plan = &plan.masked();
     let place = &plan.place;
     let mut out = format!("### farpost plan: `{}`\n\n", place.stack);
     let total = plan.pending().count();

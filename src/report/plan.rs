@@ -10,6 +10,7 @@ use crate::plan::{Action, Change, FieldChange, Plan, Reason, Refusal};
 
 /// The whole plan: what changes and why, notes, and a summary.
 pub fn text(plan: &Plan) -> String {
+    let plan = &plan.masked();
     let mut out = String::new();
     for change in plan.pending() {
         write_change(&mut out, plan, change);

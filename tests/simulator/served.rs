@@ -68,6 +68,16 @@ impl Served {
         lines.filter(|line| line["operation"].as_str().is_some_and(|name| !is_read(name))).count()
     }
 
+    /// What was put into parameters.
+    pub(crate) fn kept(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.record()).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let bodies = lines
+            .filter(|line| line["operation"] == "PutParameter")
+            .filter_map(|line| serde_json::from_str::<Value>(line["body"].as_str()?).ok());
+        bodies.filter_map(|body| body["Value"].as_str().map(str::to_owned)).collect()
+    }
+
     /// Waits until so many calls have changed something; false when the process ended before.
     pub(crate) fn wait_for(&self, changes: usize, process: &mut Child) -> bool {
         let deadline = Instant::now() + Duration::from_secs(120);

@@ -9,6 +9,7 @@ mod rights;
 mod shape;
 mod sizes;
 
+pub(crate) use self::environment::is_secret;
 pub(super) use self::network::{chain, check_name, linked, sources};
 use super::Group;
 
