@@ -17,6 +17,7 @@ use serde_json::Value;
 
 pub use self::build::{Goal, Guards, plan};
 pub use self::diff::{FieldChange, carry_over, diff};
+pub(crate) use self::sensitive::sensitive_pointers;
 pub use self::sensitive::{SENSITIVE, mask_fields};
 use crate::address::Address;
 use crate::aws::Counts;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::diff::names;
 use super::{Change, FieldChange, Plan};
 use crate::kinds::covers;
+use crate::manifest::source::escape;
 use crate::rules::looks_secret;
 
 /// What stands in place of a value that is not shown.
@@ -42,6 +43,33 @@ impl Change {
 /// Takes sensitive values out of differences; `paths` are those that `lifecycle.sensitive` names.
 pub fn mask_fields(fields: &mut [FieldChange], paths: &[String]) {
     Mask { paths, all_variables: false }.fields(fields);
+}
+
+/// Where in a spec the sensitive values are, as JSON pointers.
+pub(crate) fn sensitive_pointers(spec: &Value, paths: &[String]) -> Vec<String> {
+    let mut masked = spec.clone();
+    Mask { paths, all_variables: false }.value("", &mut masked);
+    let mut pointers = Vec::new();
+    differing("", spec, &masked, &mut pointers);
+    pointers
+}
+
+fn differing(pointer: &str, one: &Value, other: &Value, pointers: &mut Vec<String>) {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            for (name, value) in one {
+                let name_of = escape(name);
+                other.get(name).inspect(|other| differing(&format!("{pointer}/{name_of}"), value, other, pointers));
+            }
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            for (place, (one, other)) in one.iter().zip(other).enumerate() {
+                differing(&format!("{pointer}/{place}"), one, other, pointers);
+            }
+        }
+        (one, other) if one != other => pointers.push(pointer.to_owned()),
+        _ => {}
+    }
 }
 
 struct Mask<'a> {

@@ -40,6 +40,8 @@ fn secrets_are_told_to_nobody() {
     let text = text.replacen("spec:\n  requires", &format!("{lifecycle}spec:\n  requires"), 1);
     let text = text.replace("      cpu: 256\n", &variables);
     served.tree.write("app.yaml", &text);
+    note("lint", served.tree.run(&["lint", "manifests"]));
+    note("lint, SARIF", served.tree.run(&["lint", "manifests", "-o", "sarif"]));
     let apply: &[&str] = &["apply", "manifests", "--yes", "--audit", "audit.jsonl"];
     note("plan", served.farpost(&["plan", "manifests", "-vvv"]));
     assert_eq!(note("apply", served.farpost(&[apply, &["-vvv"][..]].concat())), 4);

@@ -8,6 +8,7 @@ use farpost::aws::Aws;
 use fastrand::Rng;
 use serde_json::Value;
 
+use super::model::tag;
 use crate::simulator::account::Account;
 use crate::simulator::inventory::{Item, items};
 
@@ -61,7 +62,7 @@ impl Foreign {
 /// Somebody changes one of the stack's objects; what, for the story. None when nothing fits.
 pub(crate) async fn meddle(account: &Account, aws: &Arc<Aws>, chance: &mut Rng) -> Option<String> {
     let all = items(&account.content());
-    let ours: Vec<&Item> = all.iter().filter(|item| item.owner.is_some()).collect();
+    let ours: Vec<&Item> = all.iter().filter(|item| tag(item, "farpost/stack").as_deref() == Some("chaos")).collect();
     if ours.is_empty() {
         return None;
     }

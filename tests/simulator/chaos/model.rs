@@ -172,7 +172,7 @@ fn said(document: &Value) -> String {
     text(&document["Statement"][0]["Action"])
 }
 
-fn tag(item: &Item, name: &str) -> Option<String> {
+pub(crate) fn tag(item: &Item, name: &str) -> Option<String> {
     let tags = if item.content["tags"].is_null() { &item.content["value"]["tags"] } else { &item.content["tags"] };
     let listed = tags.as_array().and_then(|tags| tags.iter().find(|tag| tag[0] == name));
     Some(tags[name].as_str().or_else(|| listed?[1].as_str())?.to_owned())
