@@ -1,6 +1,7 @@
 //! The targets of cargo-fuzz for a bounded time on stable: their corpus, and a few thousand mutations of it by a seed.
 
 #[path = "../../fuzz/targets/common.rs"]
+#[expect(unreachable_pub, reason = "it is the root of another package, too")]
 mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
