@@ -9,6 +9,7 @@ mod contract;
 mod fields;
 mod hosts;
 mod interrupt;
+mod lease;
 mod moto;
 mod reference;
 mod simulator;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Desired, Resource};
 use crate::address::Address;
-use crate::plan::{FieldChange, diff, mask_fields};
+use crate::plan::{FieldChange, diff, hide_fields};
 
 /// How the declaration of one object differs.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -55,11 +55,12 @@ pub fn compare(before: Option<&Desired>, after: &Desired) -> Vec<Difference> {
         let fields = diff(old.kind.about(), &empty, &old.spec, &[]);
         differences.push(Difference { address: old.address.clone(), change: Kind::Removed, fields: calm(fields) });
     }
-    for Difference { address, fields, .. } in &mut differences {
-        for side in before.into_iter().chain([after]) {
-            let paths = side.get(address).map_or(&[][..], |resource| &resource.lifecycle.sensitive);
-            mask_fields(fields, paths);
-        }
+    for difference in &mut differences {
+        let declared = before.and_then(|before| before.get(&difference.address));
+        let declared = declared.into_iter().chain(after.get(&difference.address));
+        let sensitive: Vec<&str> =
+            declared.flat_map(|resource| &resource.lifecycle.sensitive).map(String::as_str).collect();
+        hide_fields(&mut difference.fields, &sensitive);
     }
     differences.sort_by(|a, b| a.address.cmp(&b.address));
     differences

@@ -180,7 +180,7 @@ impl Walk<'_> {
 }
 
 /// The member by which the objects of two lists can be matched: all have it and none shares its value.
-pub(super) fn names(desired: &[Value], live: &[Value]) -> Option<&'static str> {
+fn names(desired: &[Value], live: &[Value]) -> Option<&'static str> {
     if desired.is_empty() && live.is_empty() {
         return None;
     }
@@ -191,6 +191,11 @@ pub(super) fn names(desired: &[Value], live: &[Value]) -> Option<&'static str> {
         values.len() == items.len()
     };
     NAMES.iter().find(|name| unique(desired, name) && unique(live, name)).copied()
+}
+
+/// How each item of a list is called in paths; empty when the items have no names of their own.
+pub(super) fn named(items: &[Value]) -> Vec<String> {
+    names(items, &[]).map_or_else(Vec::new, |name| items.iter().map(|item| text(&item[name])).collect())
 }
 
 fn text(value: &Value) -> String {

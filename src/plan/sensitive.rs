@@ -1,56 +1,72 @@
-//! What a plan must not show: values that `lifecycle.sensitive` names, and values that look like secrets.
-//!
-//! Whoever shows or writes a plan takes [`Plan::masked`]. Only applying sees the values.
+//! Values that are shown to nobody: those under the paths of `lifecycle.sensitive`, and variables of containers that look
+//! like secrets (as rule TD-16 judges).
 
 use serde_json::Value;
 
-use super::diff::names;
+use super::diff::named;
 use super::{Change, FieldChange, Plan};
 use crate::kinds::covers;
 use crate::manifest::source::escape;
-use crate::rules::looks_secret;
+use crate::rules::is_secret;
 
-/// What stands in place of a value that is not shown.
+/// What is written in place of such a value.
 pub const SENSITIVE: &str = "(sensitive)";
 
 impl Plan {
-    /// The plan without sensitive values.
+    /// The plan as it may be shown. It cannot be carried out.
     #[must_use]
-    pub fn masked(&self) -> Self {
+    pub fn shown(&self) -> Self {
         let mut plan = self.clone();
-        plan.changes.iter_mut().for_each(Change::mask);
+        plan.changes.iter_mut().for_each(Change::hide);
         plan
     }
 }
 
 impl Change {
-    /// Takes the sensitive values out of it.
-    fn mask(&mut self) {
-        // What is not declared any more has nobody to say which of its variables are sensitive.
-        let is_forgotten = self.desired.is_none();
-        let mask = Mask { paths: &self.sensitive, all_variables: is_forgotten };
-        mask.fields(&mut self.fields);
+    fn hide(&mut self) {
+        let paths: Vec<&str> = self.sensitive.iter().map(String::as_str).collect();
+        hide_fields(&mut self.fields, &paths);
         if let Some(desired) = &mut self.desired {
-            mask.value("", desired);
+            hide(desired, "", &paths);
         }
         if let Some(live) = &mut self.live {
-            mask.value("", &mut live.spec);
-            mask.value("", &mut live.detail);
+            hide(&mut live.spec, "", &paths);
+            // What is not declared any more has nobody to say which of its variables are sensitive.
+            if self.desired.is_none() {
+                hide_variables(&mut live.spec, "");
+            }
         }
+    }
+
+    /// The change as it may be shown.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let mut change = self.clone();
+        change.hide();
+        change
     }
 }
 
-/// Takes sensitive values out of differences; `paths` are those that `lifecycle.sensitive` names.
-pub fn mask_fields(fields: &mut [FieldChange], paths: &[String]) {
-    Mask { paths, all_variables: false }.fields(fields);
+/// Hides every variable of a container.
+fn hide_variables(value: &mut Value, member: &str) {
+    match value {
+        Value::Object(members) => {
+            if member == "environment" && members.contains_key("name") && members.contains_key("value") {
+                members.insert("value".to_owned(), SENSITIVE.into());
+            }
+            members.iter_mut().for_each(|(name, value)| hide_variables(value, name));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_variables(item, member)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Where in a spec the sensitive values are, as JSON pointers.
 pub(crate) fn sensitive_pointers(spec: &Value, paths: &[String]) -> Vec<String> {
-    let mut masked = spec.clone();
-    Mask { paths, all_variables: false }.value("", &mut masked);
-    let mut pointers = Vec::new();
-    differing("", spec, &masked, &mut pointers);
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let (mut hidden, mut pointers) = (spec.clone(), Vec::new());
+    hide(&mut hidden, "", &paths);
+    differing("", spec, &hidden, &mut pointers);
     pointers
 }
 
@@ -58,8 +74,8 @@ fn differing(pointer: &str, one: &Value, other: &Value, pointers: &mut Vec<Strin
     match (one, other) {
         (Value::Object(one), Value::Object(other)) => {
             for (name, value) in one {
-                let name_of = escape(name);
-                other.get(name).inspect(|other| differing(&format!("{pointer}/{name_of}"), value, other, pointers));
+                let pointer = format!("{pointer}/{}", escape(name));
+                other.get(name).into_iter().for_each(|other| differing(&pointer, value, other, pointers));
             }
         }
         (Value::Array(one), Value::Array(other)) => {
@@ -72,88 +88,51 @@ fn differing(pointer: &str, one: &Value, other: &Value, pointers: &mut Vec<Strin
     }
 }
 
-struct Mask<'a> {
-    paths: &'a [String],
-    /// Whether every variable of a container is taken for sensitive.
-    all_variables: bool,
-}
-
-impl Mask<'_> {
-    fn fields(&self, fields: &mut [FieldChange]) {
-        for FieldChange { path, before, after, .. } in fields {
-            for value in [before, after].into_iter().flatten() {
-                self.value(path, value);
+/// Hides what is sensitive in fields that differ.
+pub fn hide_fields(fields: &mut [FieldChange], paths: &[&str]) {
+    for field in fields {
+        let path = field.path.clone();
+        for value in [&mut field.before, &mut field.after].into_iter().flatten() {
+            match variable(&path) {
+                Some(name) if value.as_str().is_some_and(|text| is_secret(name, text)) => *value = SENSITIVE.into(),
+                _ => hide(value, &path, paths),
             }
         }
     }
+}
 
-    fn value(&self, path: &str, value: &mut Value) {
-        if !path.is_empty() && self.covers(path) {
-            return conceal(value);
-        }
-        let is_variable = is_variable(path);
-        match value {
-            Value::Object(members) => {
-                let of = |name: &str| members.get(name).and_then(Value::as_str);
-                let is_secret = is_variable
-                    && of("value")
-                        .is_some_and(|value| self.all_variables || looks_secret(of("name").unwrap_or_default(), value));
-                for (name, member) in members {
-                    let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                    match is_secret && name == "value" {
-                        true => conceal(member),
-                        false => self.value(&path, member),
-                    }
-                }
-            }
-            Value::Array(items) => {
-                let name = names(items, &[]);
-                for item in items {
-                    let text = name
-                        .and_then(|name| item.get(name))
-                        .map(|name| name.as_str().map_or_else(|| name.to_string(), str::to_owned));
-                    let base = path.strip_suffix("[]").unwrap_or(path);
-                    self.value(&format!("{base}[{}]", text.unwrap_or_default()), item);
-                }
-            }
-            // `…environment[NAME].value`, in a difference.
-            Value::String(text) => {
-                let name = path.strip_suffix("].value").filter(|start| is_variable_start(start));
-                let name = name.and_then(|start| start.rsplit_once('[')).map(|(_, name)| name);
-                if name.is_some_and(|name| self.all_variables || looks_secret(name, text)) {
-                    conceal(value);
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
+/// The name of the variable whose value this path is: `….environment[TOKEN].value`.
+fn variable(path: &str) -> Option<&str> {
+    let (_, name) = path.strip_suffix("].value")?.rsplit_once("environment[")?;
+    Some(name)
+}
+
+fn hide(value: &mut Value, path: &str, paths: &[&str]) {
+    if covers(paths, path) && !path.is_empty() {
+        *value = SENSITIVE.into();
+        return;
     }
-
-    fn covers(&self, path: &str) -> bool {
-        let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
-        covers(&paths, path)
-    }
-}
-
-/// Whether an item of a list is a variable of a container.
-fn is_variable(path: &str) -> bool {
-    path.strip_suffix(']').is_some_and(is_variable_start)
-}
-
-fn is_variable_start(start: &str) -> bool {
-    start.rsplit_once('[').is_some_and(|(list, _)| list == "environment" || list.ends_with(".environment"))
-}
-
-/// Leaves the names by which an object is told from its siblings.
-fn conceal(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            for (_, member) in members.iter_mut().filter(|(name, _)| *name != "name" && *name != "key") {
-                *member = SENSITIVE.into();
+            if let (Some(Value::String(name)), Some(Value::String(text))) = (members.get("name"), members.get("value"))
+                && path.contains("environment")
+                && is_secret(name, text)
+            {
+                members.insert("value".to_owned(), SENSITIVE.into());
+            }
+            for (name, member) in members.iter_mut() {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                hide(member, &path, paths);
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(conceal),
-        Value::Null => {}
-        other => *other = SENSITIVE.into(),
+        Value::Array(items) => {
+            let names = named(items);
+            for (place, item) in items.iter_mut().enumerate() {
+                let name = names.get(place).map_or("", String::as_str);
+                hide(item, &format!("{path}[{name}]"), paths);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -163,52 +142,32 @@ mod tests {
 
     use super::*;
 
-    fn masked(paths: &[&str], mut value: Value) -> String {
-        let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-        Mask { paths: &paths, all_variables: false }.value("", &mut value);
-        value.to_string()
-    }
-
     #[test]
-    fn what_is_named_is_not_shown() {
-        let spec = json!({"containerDefinitions": [
-            {"name": "till", "image": "i", "environment": [{"name": "A", "value": "one"}, {"name": "B", "value": "two"}]},
-            {"name": "other", "environment": [{"name": "A", "value": "three"}]},
-        ]});
-        let text = masked(&["containerDefinitions[till].environment[A]"], spec.clone());
-        assert!(!text.contains("one") && text.contains("two") && text.contains("three"), "{text}");
-        let text = masked(&["containerDefinitions[till].environment"], spec.clone());
-        assert!(!text.contains("one") && !text.contains("two") && text.contains(r#""name":"B""#), "{text}");
-        assert_eq!(masked(&[], spec.clone()), spec.to_string());
-    }
+    fn what_is_sensitive_is_hidden_wherever_it_stands() {
+        let environment = json!([{"name": "MODE", "value": "blue"}, {"name": "DB_PASSWORD", "value": "hunter2"}]);
+        let mut spec = json!({"userData": "secret script", "containerDefinitions": [
+            {"name": "till", "environment": environment}, {"name": "side", "environment": environment}]});
+        hide(&mut spec, "", &["userData", "containerDefinitions[till].environment[MODE]"]);
+        assert_eq!(spec["userData"], SENSITIVE);
+        assert_eq!(spec["containerDefinitions"][0]["environment"][0], SENSITIVE);
+        assert_eq!(spec["containerDefinitions"][0]["environment"][1]["value"], SENSITIVE);
+        assert_eq!(spec["containerDefinitions"][1]["environment"][0]["value"], "blue");
+        assert!(!spec.to_string().contains("hunter2"));
 
-    #[test]
-    fn what_looks_like_a_secret_is_not_shown() {
-        let variable = |name: &str, value: &str| json!({"name": name, "value": value});
-        let list = json!([variable("DB_PASSWORD", "hunter2"), variable("STORE", "17")]);
-        let text = masked(&[], json!({"overrides": {"containerOverrides": [{"name": "a", "environment": list}]}}));
-        assert!(!text.contains("hunter2") && text.contains("17"), "{text}");
-    }
-
-    #[test]
-    fn differences_are_masked_wherever_they_stand() {
-        let field = |path: &str, before: Value, after: Value| FieldChange {
+        let field = |path: &str, value: &str| FieldChange {
             path: path.to_owned(),
-            before: Some(before),
-            after: Some(after),
+            before: Some(value.into()),
+            after: None,
             forces_replacement: false,
         };
-        let one = |value: &str| json!({"name": "B", "value": value});
         let mut fields = [
-            field("containerDefinitions[a].environment[API_TOKEN].value", json!("secret1"), json!("secret2")),
-            field("containerDefinitions[a].environment[B].value", json!("secret3"), json!("secret4")),
-            field("containerDefinitions[a].environment", json!([one("secret5")]), json!([one("secret6")])),
-            field("containerDefinitions[a].environment[B]", one("secret7"), one("secret8")),
-            field("containerDefinitions[a].image", json!("old"), json!("new")),
+            field("containerDefinitions[till].environment[TOKEN].value", "abc"),
+            field("containerDefinitions[till].environment[MODE].value", "blue"),
+            field("containerDefinitions[till].environment[MODEL].value", "red"),
+            field("containerDefinitions[till].image", "nginx"),
         ];
-        mask_fields(&mut fields, &["containerDefinitions[a].environment[B]".to_owned()]);
-        let text = format!("{fields:?}");
-        assert!(!text.contains("secret"), "{text}");
-        assert!(text.contains("old") && text.contains("new"), "{text}");
+        hide_fields(&mut fields, &["containerDefinitions[till].environment[MODE]"]);
+        let shown: Vec<&str> = fields.iter().map(|field| field.before.as_ref().unwrap().as_str().unwrap()).collect();
+        assert_eq!(shown, [SENSITIVE, SENSITIVE, "red", "nginx"]);
     }
 }

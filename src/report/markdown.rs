@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plan::reason;
+use super::plan::why;
 use super::{count, flat, shown};
 use crate::plan::{Action, Change, Plan};
 
@@ -11,7 +11,6 @@ const LONGEST: usize = 60_000;
 
 /// The plan with one fold an object.
 pub fn plan(plan: &Plan) -> String {
-    let plan = &plan.masked();
     let place = &plan.place;
     let mut out = format!("### farpost plan: `{}`\n\n", place.stack);
     let total = plan.pending().count();
@@ -63,7 +62,7 @@ pub fn plan(plan: &Plan) -> String {
 }
 
 fn fold(plan: &Plan, change: &Change) -> String {
-    let why = reason(&change.reason).map(|text| format!(": {}", escape(&text))).unwrap_or_default();
+    let why = why(change).map(|text| format!(": {}", escape(&text))).unwrap_or_default();
     let mut out = format!(
         "<details><summary>{} <code>{}</code>{why}</summary>\n\n```diff\n",
         change.action.word(),

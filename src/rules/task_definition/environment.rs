@@ -171,7 +171,7 @@ fn secrets(declared: &Declared<'_>, hits: &mut Hits) {
     }
 }
 
-/// Whether a variable of a container looks like a secret.
+/// Whether the value of a variable looks like a secret, by itself or by the name of the variable.
 pub(crate) fn is_secret(name: &str, value: &str) -> bool {
     // A path, a name or a switch is no secret, and what is elsewhere is not here.
     let is_elsewhere =

@@ -1,6 +1,6 @@
 //! TD: task definitions, shape and sizes.
 
-mod environment;
+pub(crate) mod environment;
 mod health;
 mod limits;
 mod network;
@@ -9,7 +9,6 @@ mod rights;
 mod shape;
 mod sizes;
 
-pub(crate) use self::environment::is_secret;
 pub(super) use self::network::{chain, check_name, linked, sources};
 use super::Group;
 
