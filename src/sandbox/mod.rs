@@ -10,6 +10,7 @@
 
 pub mod client;
 pub mod clock;
+mod content;
 mod ec2;
 mod ecs;
 pub mod faults;
