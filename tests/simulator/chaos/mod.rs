@@ -175,7 +175,7 @@ impl Sequence {
             };
             let rules = rules(&mut self.chance);
             self.tell(format!("{fate:?} among {rules:?}"));
-            let rules = FaultRules { seed: self.chance.u64(..), rules };
+            let rules = FaultRules { seed: self.chance.u64(..), rules, ..FaultRules::default() };
             let faults = Arc::new(Faults::new(rules));
             let start = Start { faults: Some(faults), ..Start::new(&desired, goal).fate(fate) };
             let ran = self.run(start, before, declared)?;
