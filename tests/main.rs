@@ -12,6 +12,7 @@ mod interrupt;
 mod lease;
 mod moto;
 mod reference;
+mod simulator;
 mod speed;
 mod support;
 mod watch;

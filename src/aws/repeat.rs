@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use aws_smithy_runtime_api::client::retries::{ErrorKind, RequestAttempts};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
@@ -133,6 +133,11 @@ impl ClassifyRetry for Repeat {
     fn name(&self) -> &'static str {
         "Repeat"
     }
+
+    /// The last word: the SDK takes `LimitExceededException` for a matter of rates.
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
 }
 
 /// How long the answer asks to wait: `Retry-After` in seconds, AWS's own header in milliseconds.
@@ -161,7 +166,7 @@ mod tests {
     async fn attempts(fault: Fault, times: u64, create: bool) -> (Option<Cause>, u64, u64) {
         let clock = Clock::starting_at("2026-11-01T00:00:00Z".parse().unwrap());
         let sandbox = Arc::new(Sandbox::in_memory(World::default()).with_clock(clock));
-        let rules = FaultRules { seed: 1, rules: vec![Rule::new(fault).times(times)] };
+        let rules = FaultRules { seed: 1, rules: vec![Rule::new(fault).times(times)], ..FaultRules::default() };
         let faults = Arc::new(Faults::new(rules));
         let http = SharedHttpClient::new(SandboxClient::with_faults(sandbox, Arc::clone(&faults)));
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };

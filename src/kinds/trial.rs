@@ -119,7 +119,10 @@ impl Trial {
 
     /// An account where AWS's own work takes long enough to be seen, also on a machine that has other things to do.
     pub(super) async fn at_pace(pace: f64) -> Self {
-        let world = World { pace, ..World::default() };
+        Self::in_world(World { pace, ..World::default() }).await
+    }
+
+    pub(super) async fn in_world(world: World) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Arc::new(Sandbox::open(&folder.path().join("sandbox.json"), world).unwrap());
         let meddling = Meddling::default();

@@ -26,7 +26,9 @@ static LIFECYCLE: LazyLock<Result<SpecSchema, SchemaError>> = LazyLock::new(|| {
         "properties": {
             "preventDestroy": {"type": "boolean"},
             "onDelete": {"enum": ["delete", "retain"]},
+            "replace": {"enum": ["createFirst", "deleteFirst"]},
             "ignoreChanges": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            "sensitive": {"type": "array", "items": {"type": "string", "minLength": 1}},
             // Durations are read by hand, for better messages.
             "timeouts": {}
         }

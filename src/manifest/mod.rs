@@ -60,9 +60,23 @@ pub struct Lifecycle {
     pub on_delete: OnDelete,
     /// Paths of fields in which differences are left alone.
     pub ignore_changes: Vec<String>,
+    /// Paths of fields whose values are shown to nobody.
+    pub sensitive: Vec<String>,
+    /// Which is there first when it is replaced. None: what can be.
+    pub replace: Option<ReplaceOrder>,
     /// How long each sort of work may take.
     #[serde(skip)]
     pub timeouts: Timeouts,
+}
+
+/// Which is there first when a resource is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ReplaceOrder {
+    /// The new one, where no name forbids it.
+    CreateFirst,
+    /// The old one.
+    DeleteFirst,
 }
 
 /// How long work on a resource may take, in seconds; none: as long as its kind takes.

@@ -47,7 +47,7 @@ const VPC: &str = "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: edge}\nsp
 #[test]
 fn a_stream_of_documents_is_read() {
     let text = "apiVersion: farpost/v1\nkind: Stack\nmetadata: {name: store-17}\nspec:\n  account: \"012\"\n  region: ~\n  tags: {a: ~, b: [~, {c: null}]}\n---\n\
-                apiVersion: farpost/v1\nkind: Subnet\nmetadata:\n  name: floor\nspec:\n  vpcId: ${Vpc.edge}\nlifecycle: {preventDestroy: true, onDelete: retain, ignoreChanges: [a.b], timeouts: {create: 1h30m, delete: 90s}}\n";
+                apiVersion: farpost/v1\nkind: Subnet\nmetadata:\n  name: floor\nspec:\n  vpcId: ${Vpc.edge}\nlifecycle: {preventDestroy: true, onDelete: retain, ignoreChanges: [a.b], replace: createFirst, timeouts: {create: 1h30m, delete: 90s}}\n";
     let (documents, found) = load_files(&[("m.yaml", text)], &[]);
     assert_eq!(found, []);
     assert_eq!(documents[0].spec, json!({"account": "012", "tags": {"b": [null, {}]}}), "null members are absent");
@@ -60,6 +60,8 @@ fn a_stream_of_documents_is_read() {
             prevent_destroy: true,
             on_delete: OnDelete::Retain,
             ignore_changes: vec!["a.b".to_owned()],
+            sensitive: Vec::new(),
+            replace: Some(ReplaceOrder::CreateFirst),
             timeouts: Timeouts { create: Some(5400), update: None, delete: Some(90) },
         }
     );

@@ -18,6 +18,7 @@ pub mod spec_network;
 pub mod spec_normalise;
 #[cfg(test)]
 mod tests;
+mod together;
 mod update;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::ServiceSpec;
-use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target, is_open, of_kind};
+use super::{
+    About, Attributes, Changed, Found, Kind, Others, Place, Progress, Scope, Target, Together, is_open, of_kind,
+};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 use crate::plan::FieldChange;
@@ -117,6 +120,10 @@ impl Kind for Service {
 
     fn remarks(fields: &[FieldChange], live: &ServiceSpec) -> Vec<String> {
         update::remarks(fields, live)
+    }
+
+    fn together(old: &Found<ServiceSpec>, new: &ServiceSpec, others: &Others<'_>) -> Together {
+        together::together(old, new, others)
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<ServiceSpec>>, Fault> {
