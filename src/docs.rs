@@ -69,7 +69,8 @@ pub fn field(kind: &str, path: &str) -> Result<String, Option<String>> {
             ((of_documents.schema)(), &About::DEFAULT)
         }
     };
-    let wanted = path.replace("[]", "");
+    // As it stands in a manifest, or without what all of them have in common.
+    let wanted = path.strip_prefix("spec.").unwrap_or(path).replace("[]", "");
     let fields = fields(&schema);
     let plain = |field: &Field| field.path.replace("[]", "");
     let below: Vec<&Field> = fields.iter().filter(|field| covers(&[wanted.as_str()], &plain(field))).collect();

@@ -53,6 +53,10 @@ pub fn document(kind: &str) -> Option<Value> {
                         "type": "array", "items": {"type": "string"},
                         "description": "Paths of fields whose differences are left alone."
                     },
+                    "sensitive": {
+                        "type": "array", "items": {"type": "string"},
+                        "description": "Paths of fields whose values are shown to nobody, as containerDefinitions[till].environment[TOKEN]."
+                    },
                     "timeouts": {
                         "description": "How long work on it may take, as 45m or 1h30m: one duration for all, or one for each sort of work.",
                         "anyOf": [

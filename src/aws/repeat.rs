@@ -13,8 +13,8 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::retries::ErrorKind;
-use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+use aws_smithy_runtime_api::client::retries::{ErrorKind, RequestAttempts};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use tokio::time::Instant;
@@ -94,7 +94,9 @@ impl Intercept for Repeat {
         let spent = config.load::<Begun>().map_or(Duration::ZERO, |begun| begun.0.elapsed());
         let asked = context.response().and_then(retry_after).unwrap_or_default();
         let call = operation(config).unwrap_or_default();
-        let attempts = if is_repeated(&call, cause, spent, asked) { u32::MAX } else { 1 };
+        let made = config.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
+        // One more: what else reads this number plans for that many attempts.
+        let attempts = if is_repeated(&call, cause, spent, asked) { made + 1 } else { made };
         let decided = RetryConfig::standard()
             .with_max_attempts(attempts)
             .with_initial_backoff(FIRST_PAUSE)
@@ -131,6 +133,11 @@ impl ClassifyRetry for Repeat {
     fn name(&self) -> &'static str {
         "Repeat"
     }
+
+    /// The last word: the SDK takes `LimitExceededException` for a matter of rates.
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
 }
 
 /// How long the answer asks to wait: `Retry-After` in seconds, AWS's own header in milliseconds.
@@ -159,7 +166,7 @@ mod tests {
     async fn attempts(fault: Fault, times: u64, create: bool) -> (Option<Cause>, u64, u64) {
         let clock = Clock::starting_at("2026-11-01T00:00:00Z".parse().unwrap());
         let sandbox = Arc::new(Sandbox::in_memory(World::default()).with_clock(clock));
-        let rules = FaultRules { seed: 1, rules: vec![Rule::new(fault).times(times)] };
+        let rules = FaultRules { seed: 1, rules: vec![Rule::new(fault).times(times)], ..FaultRules::default() };
         let faults = Arc::new(Faults::new(rules));
         let http = SharedHttpClient::new(SandboxClient::with_faults(sandbox, Arc::clone(&faults)));
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };

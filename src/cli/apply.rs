@@ -74,11 +74,24 @@ pub(super) async fn run(
         return Err(Failure::wrong("not confirmed; nothing was changed"));
     }
     let aws = &writer.aws;
-    let outcome = carry_out_telling(global, aws, plan.clone(), wait, writer.stop.clone()).await;
-    let left = if outcome.is_complete() {
-        Some(make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false).await?)
-    } else {
-        None
+    let mut outcome = carry_out_telling(global, aws, plan.clone(), wait, writer.stop.clone()).await;
+    let mut proof = None;
+    if outcome.is_complete() {
+        let again = make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false);
+        proof = tokio::select! {
+            biased;
+            () = writer.stop.cancelled() => None,
+            plan = again => Some(plan),
+        };
+        outcome.interrupted = proof.is_none();
+    }
+    // What was done is told also when it cannot be proved.
+    let left = match proof.transpose() {
+        Ok(left) => left,
+        Err(failure) => {
+            finish(global, &plan, &outcome, None);
+            return Err(failure);
+        }
     };
     finish(global, &plan, &outcome, left.as_ref());
     Ok(match left {
@@ -152,6 +165,8 @@ async fn signal() {
 
 /// What was done, what failed and why, and whether planning again finds nothing left.
 fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) {
+    let (plan, left) = (&plan.shown(), left.map(Plan::shown));
+    let left = left.as_ref();
     let is_converged = left.is_some_and(Plan::is_empty) && outcome.left.is_empty();
     if global.output == Output::Json {
         print(&super::json(&ApplyOutput {

@@ -28,6 +28,7 @@ static LIFECYCLE: LazyLock<Result<SpecSchema, SchemaError>> = LazyLock::new(|| {
             "onDelete": {"enum": ["delete", "retain"]},
             "replace": {"enum": ["createFirst", "deleteFirst"]},
             "ignoreChanges": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            "sensitive": {"type": "array", "items": {"type": "string", "minLength": 1}},
             // Durations are read by hand, for better messages.
             "timeouts": {}
         }

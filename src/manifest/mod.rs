@@ -60,6 +60,8 @@ pub struct Lifecycle {
     pub on_delete: OnDelete,
     /// Paths of fields in which differences are left alone.
     pub ignore_changes: Vec<String>,
+    /// Paths of fields whose values are shown to nobody.
+    pub sensitive: Vec<String>,
     /// Which is there first when it is replaced. None: what can be.
     pub replace: Option<ReplaceOrder>,
     /// How long each sort of work may take.

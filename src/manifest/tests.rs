@@ -60,6 +60,7 @@ fn a_stream_of_documents_is_read() {
             prevent_destroy: true,
             on_delete: OnDelete::Retain,
             ignore_changes: vec!["a.b".to_owned()],
+            sensitive: Vec::new(),
             replace: Some(ReplaceOrder::CreateFirst),
             timeouts: Timeouts { create: Some(5400), update: None, delete: Some(90) },
         }

@@ -7,6 +7,7 @@ mod build;
 mod diff;
 mod order;
 mod replace;
+mod sensitive;
 pub mod tags;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use serde_json::Value;
 pub use self::build::{Goal, Guards, plan};
 pub use self::diff::{FieldChange, carry_over, diff};
 pub use self::replace::{Order, keep};
+pub(crate) use self::sensitive::sensitive_pointers;
+pub use self::sensitive::{SENSITIVE, hide_fields};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::kinds::{Attributes, Found, Place};
@@ -87,6 +90,9 @@ pub struct Change {
     /// Paths that `lifecycle.ignoreChanges` leaves to others.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub ignored: Vec<String>,
+    /// Paths whose values are shown to nobody, by `lifecycle.sensitive`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub sensitive: Vec<String>,
     /// How long the work may take, in seconds, where its lifecycle says so.
     #[serde(skip_serializing_if = "Timeouts::is_empty", default)]
     pub timeouts: Timeouts,

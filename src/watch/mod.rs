@@ -31,6 +31,9 @@ const QUIET: Duration = Duration::from_millis(300);
 const FIRST_BACKOFF: Duration = Duration::from_secs(2);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 
+/// How long giving the lease up may take. Who is told to stop has five seconds for everything.
+const GIVING_UP: Duration = Duration::from_millis(1500);
+
 /// What to do when AWS differs and the manifests did not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drift {
@@ -227,7 +230,7 @@ impl Watch {
         };
         let result = self.write(&aws, desired, print, &held, is_drift).await;
         if held.check().is_ok()
-            && let Err(lost) = held.release().await
+            && let Err(lost) = held.release_within(GIVING_UP).await
         {
             tracing::warn!("{lost}; the lease expires by itself within a minute");
         }
