@@ -78,7 +78,8 @@ fn every_fault_meets_every_call() {
             scope.spawn(|| {
                 while let Some((operation, scenario, fault)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let rule = Rule::new(**fault).on(&[in_sandbox(operation).as_str()]).calls(&[1]);
-                    let faults = Arc::new(Faults::new(FaultRules { seed: 1, rules: vec![rule], ..FaultRules::default() }));
+                    let faults =
+                        Arc::new(Faults::new(FaultRules { seed: 1, rules: vec![rule], ..FaultRules::default() }));
                     let of: &Scenario = &scenarios[*scenario];
                     let ended = of.play_among(3, &faults);
                     if faults.counts().keys().any(|(class, of)| *class == fault.class() && *of == in_sandbox(operation))

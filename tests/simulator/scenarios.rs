@@ -96,7 +96,8 @@ impl Scenario {
                 Ending::Killed => {
                     let is_behind = kills.next().is_some_and(|kill| kill.lag);
                     let rules = vec![Rule::new(Fault::Lag(Lag::Time(LAG))).on(&["reads"])];
-                    faults = is_behind.then(|| Arc::new(Faults::new(FaultRules { seed: 0, rules, ..FaultRules::default() })));
+                    faults = is_behind
+                        .then(|| Arc::new(Faults::new(FaultRules { seed: 0, rules, ..FaultRules::default() })));
                     since = 0;
                 }
                 Ending::Deferred if !self.hosts.is_empty() => account.install(&self.hosts),
