@@ -1,6 +1,7 @@
 //! `farpost apply`
 
 use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{ApplyOutput, FORMAT_VERSION};
 use super::plan::{Reading, show};
+use super::saved::{self, Once};
 use super::session::{Manifests, connect, make_plan};
 use super::{Failure, Global, LogFormat, Output, print, talk};
 use crate::apply::{Outcome, apply as carry_out};
@@ -20,7 +22,9 @@ use crate::report::{self, count, style};
 
 /// Make AWS what the manifests say
 ///
-/// Plans, asks, carries the plan out and plans again to prove that nothing is left to do.
+/// Plans, asks, carries the plan out and plans again to prove that nothing is left to do. A PATH that is a saved plan
+/// (`farpost plan --out`) is applied as it is, once, and only while what it was made of is still so; manifests that are
+/// given beside it must be those it was made of.
 #[derive(Debug, clap::Args)]
 pub struct ApplyArgs {
     #[command(flatten)]
@@ -30,17 +34,24 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
+    /// Apply a saved plan only if it is signed by this public key, or one of this file of allowed signers
+    #[arg(long, value_name = "FILE")]
+    verify: Option<PathBuf>,
 }
 
 pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failure> {
+    if let Some((path, manifests)) = saved::among(&args.manifests.paths)? {
+        return saved::apply(global, &path, manifests, args.verify.as_ref(), args.yes).await;
+    }
+    saved::refuse_unsigned(args.verify.as_ref())?;
     let desired = args.manifests.load(global)?;
     let aws = connect(global, &desired.stack).await?;
     let (guards, deep) = (args.reading.guards(), args.reading.deep);
     let plan = make_plan(&aws, &desired, Goal::Converge, guards, deep).await?;
-    run(global, &aws, &desired, plan, Goal::Converge, args.yes).await
+    run(global, &aws, &desired, plan, Goal::Converge, args.yes, None).await
 }
 
-/// Shows a plan, asks, carries it out and proves that it worked.
+/// Shows a plan, asks, carries it out and proves that it worked; a saved plan `once`.
 pub(super) async fn run(
     global: &Global,
     aws: &Arc<Aws>,
@@ -48,6 +59,7 @@ pub(super) async fn run(
     plan: Plan,
     goal: Goal,
     yes: bool,
+    once: Option<&Once<'_>>,
 ) -> Result<ExitCode, Failure> {
     if !plan.refusals.is_empty() {
         show(global, &plan);
@@ -63,12 +75,19 @@ pub(super) async fn run(
     if !yes && !confirmed(&plan)? {
         return Err(Failure::wrong("not confirmed; nothing was changed"));
     }
+    if let Some(once) = once {
+        once.begin()?;
+    }
     let stop = CancellationToken::new();
     let listener = tokio::spawn(stop_on_signal(stop.clone()));
     let outcome = carry_out_telling(global, aws, plan.clone(), stop).await;
     listener.abort();
     let left = if outcome.is_complete() {
-        Some(make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false).await?)
+        let left = make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false).await?;
+        Some(match once {
+            Some(once) => once.left(left),
+            None => left,
+        })
     } else {
         None
     };

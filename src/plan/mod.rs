@@ -6,6 +6,7 @@
 mod build;
 mod diff;
 mod order;
+pub mod saved;
 pub mod tags;
 
 use std::collections::BTreeMap;
@@ -179,7 +180,8 @@ pub enum Work {
 pub struct Refusal {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub address: Option<Address>,
-    /// `not-ours`, `found-twice`, `prevent-destroy`, `protected`, `max-deletes`, `nothing-declared`.
+    /// `not-ours`, `found-twice`, `prevent-destroy`, `protected`, `max-deletes`, `nothing-declared`, `blank-manifest`;
+    /// docs/guards.md has all of them.
     pub code: String,
     pub message: String,
     pub help: String,
