@@ -6,7 +6,7 @@
 //! - [`desired`]: documents → a checked graph
 //! - [`observed`]: AWS → what exists, in the manifest's own types
 //! - [`plan`]: desired × observed → what has to happen, as data
-//! - [`apply`]: plan → events
+//! - [`apply`]: plan → events, by the one who holds the [`lease`]
 //! - [`rules`]: what is known to be wrong or unwise, checked on the graph
 //! - [`report`]: all of these → text, Markdown, JSON, SVG
 //!
@@ -27,6 +27,7 @@ pub mod docs;
 mod git;
 pub mod hosts;
 pub mod kinds;
+pub mod lease;
 pub mod manifest;
 pub mod observed;
 pub mod plan;

@@ -18,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::object::Stopped;
 use crate::address::Address;
-use crate::aws::{Aws, Cause, Fault};
+use crate::aws::{Aws, Cause, Fault, in_the_name_of};
 use crate::kinds::Attributes;
+use crate::lease::{Begun, Held};
 use crate::plan::{Plan, Step, Work};
 
 /// How many objects are worked on at once. EC2's and ECS's buckets for changes refill at a few a second. Those that
@@ -71,8 +72,11 @@ pub struct Outcome {
     pub done: Vec<Address>,
     pub failed: Vec<Failure>,
     pub skipped: Vec<Address>,
-    /// Whether the user stopped it.
+    /// Whether it was stopped before its end: by the user, or because nothing could be written any more.
     pub interrupted: bool,
+    /// Why it was stopped, where that was not the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
 }
 
 /// A step that failed.
@@ -114,6 +118,10 @@ struct Run {
     turns: Semaphore,
     /// Who may look again.
     looks: Semaphore,
+    /// The right to write; none in tests that need none.
+    held: Option<Held>,
+    /// What a run that died had begun to create.
+    unfinished: BTreeMap<Address, Begun>,
 }
 
 /// How long calls in flight may take to end once the run is told to stop.
@@ -128,9 +136,18 @@ pub async fn apply(
     stop: CancellationToken,
 ) -> Outcome {
     aws.start_run();
+    let held = aws.held();
+    let unfinished = held.as_ref().map(Held::unfinished).unwrap_or_default();
+    if !unfinished.is_empty() {
+        // What the run before made may not show yet.
+        aws.created();
+    }
     let known = Mutex::new(plan.known.clone());
     let (turns, looks) = (Semaphore::new(CONCURRENCY), Semaphore::new(LOOKS));
-    let run = Arc::new(Run { aws, plan, known, events, stop, absent: Mutex::default(), turns, looks });
+    // A run that cannot go on stops itself, not whatever else its caller does.
+    let stop = stop.child_token();
+    let absent = Mutex::default();
+    let run = Arc::new(Run { aws, plan, known, events, stop, absent, turns, looks, held, unfinished });
     let mut queue = Queue::new(&run.plan.steps);
     let mut states = vec![StepState::Open; run.plan.steps.len()];
     let mut outcome = Outcome::default();
@@ -145,6 +162,7 @@ pub async fn apply(
             }
         }
         let joined = tokio::select! {
+            biased;
             joined = tasks.join_next() => joined,
             () = &mut given_up => break,
         };
@@ -165,6 +183,10 @@ pub async fn apply(
                 // What does not refer to it can be made without it.
                 queue.done(index, &|next| !refers(&run.plan, next, &run.plan.steps[index].address));
             }
+            Err(Stopped::Fault(fault)) if ends_the_run(fault.cause) => {
+                outcome.because.get_or_insert_with(|| fault.to_string());
+                run.stop.cancel();
+            }
             Err(_) => {}
         }
         finish(&run, index, result, took, &mut states, &mut outcome);
@@ -181,6 +203,11 @@ pub async fn apply(
         skip(&run, index, &states, &mut outcome);
     }
     outcome
+}
+
+/// Whether every other call would fail in the same way.
+fn ends_the_run(cause: Cause) -> bool {
+    matches!(cause, Cause::Credentials | Cause::MayNotWrite)
 }
 
 /// When there is no more waiting for calls in flight.
@@ -238,13 +265,13 @@ fn refers(plan: &Plan, step: usize, address: &Address) -> bool {
 /// A step from its turn to its end, and how long it took.
 async fn perform(run: Arc<Run>, index: usize) -> (usize, Result<String, Stopped>, Duration) {
     let turn = run.turns.acquire().await.ok();
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     if run.stop.is_cancelled() {
         return (index, Err(Stopped::Interrupted("not started".to_owned())), begun.elapsed());
     }
     let step = &run.plan.steps[index];
     send(&run, Event::Started { address: step.address.clone(), work: step.work });
-    let result = object::work(&run, index, turn).await;
+    let result = in_the_name_of(step.address.clone(), object::work(&run, index, turn)).await;
     (index, result, begun.elapsed())
 }
 
@@ -272,7 +299,7 @@ fn finish(
                 Stopped::Because(..) | Stopped::Interrupted(_) => false,
             };
             let (message, hint) = match stopped {
-                Stopped::Fault(fault) => (fault.to_string(), fault.hint().map(str::to_owned)),
+                Stopped::Fault(fault) => (fault.to_string(), fault.hint()),
                 Stopped::Because(message, hint) => (message, hint),
                 Stopped::Deferred(message) => (message, None),
                 Stopped::Interrupted(message) => (format!("interrupted: {message}"), None),
@@ -302,6 +329,21 @@ fn send(run: &Run, event: Event) {
 }
 
 impl Run {
+    /// Puts on record that a create is about to be sent, so that whoever comes after a crash knows what to look for.
+    async fn is_creating(&self, address: &Address) -> Result<(), Stopped> {
+        let Some(held) = &self.held else { return Ok(()) };
+        // What an earlier run began is taken up with its tokens.
+        let run = self.unfinished.get(address).map_or_else(|| self.aws.run(), |begun| begun.run.clone());
+        held.creating(address, &run).await.map_err(|lost| Stopped::Interrupted(format!("nothing was sent: {lost}")))
+    }
+
+    /// How the create ended is known.
+    fn has_created(&self, address: &Address) {
+        if let Some(held) = &self.held {
+            held.created(address);
+        }
+    }
+
     fn absent(&self) -> std::sync::MutexGuard<'_, BTreeSet<usize>> {
         self.absent.lock().unwrap_or_else(PoisonError::into_inner)
     }

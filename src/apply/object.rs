@@ -1,15 +1,17 @@
 //! One step: brings one object to what is wanted, by looking and acting in turns.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
 
 use super::{Event, Run, send};
 use crate::address::Address;
-use crate::aws::{Cause, Fault};
+use crate::aws::{Cause, Fault, is_looked_for};
 use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
+use crate::lease::Held;
 use crate::manifest::substitute;
 use crate::observed::{Shared, Survey, WantedByKind};
 use crate::plan::{Action, Change, Step, Work, carry_over, diff, tags};
@@ -25,14 +27,53 @@ pub(super) enum Stopped {
     Interrupted(String),
 }
 
-/// How often a create that got no answer is tried, after looking each time.
-const CREATES: u32 = 3;
+/// How long a step goes on, by cause, when calls fail that the clients have repeated already or must not repeat: it looks
+/// each time before it acts again. What is not here ends the step.
+const PERSISTENCE: &[(Cause, Duration)] = &[
+    (Cause::Throttled, Duration::from_secs(600)),
+    (Cause::NoAnswer, Duration::from_secs(180)),
+    (Cause::AlreadyExists, Duration::from_secs(60)),
+];
 /// How many of the longest pauses something is waited for that needs an object which is not there.
 const LITTLE: u32 = 18;
-/// How often a create that is throttled is tried.
-const THROTTLED: u32 = 8;
 /// How long AWS may take to answer a read as an accepted change has made it.
 const READ_BACK: Duration = Duration::from_secs(120);
+
+/// A change that was asked for.
+struct Asked {
+    moment: Instant,
+    /// How the object was.
+    before: Readiness,
+    /// Whether AWS answered; else it may not have heard.
+    is_certain: bool,
+}
+
+impl Asked {
+    fn new(before: Readiness, is_certain: bool) -> Self {
+        Self { moment: Instant::now(), before, is_certain }
+    }
+
+    /// Whether it is time to ask again: no answer came, and what was asked for does not show.
+    fn is_lost(&self, settles: Duration) -> bool {
+        !self.is_certain && self.moment.elapsed() > settles
+    }
+}
+
+/// Since when calls of a step fail, by cause.
+#[derive(Default)]
+struct Trouble(Vec<(Cause, Instant)>);
+
+impl Trouble {
+    fn lasts(&mut self, cause: Cause) -> Duration {
+        match self.0.iter().find(|(known, _)| *known == cause) {
+            Some((_, since)) => since.elapsed(),
+            None => {
+                self.0.push((cause, Instant::now()));
+                Duration::ZERO
+            }
+        }
+    }
+}
 
 struct Object<'a> {
     run: &'a Run,
@@ -76,8 +117,8 @@ impl<'a> Object<'a> {
         };
         let (begun, little) = (Instant::now(), self.run.aws.patience.longest * LITTLE);
         let mut retagged = false;
-        // Whether a call asked for the change already: then only reading is left, or a kind would be changed twice.
-        let mut asked: Option<(Instant, Readiness)> = None;
+        let mut asked: Option<Asked> = None;
+        let mut trouble = Trouble::default();
         let mut look = 0;
         loop {
             let Some(live) = self.read(&id).await? else {
@@ -95,27 +136,39 @@ impl<'a> Object<'a> {
             }
             let is_tagged = (set.is_empty() && gone.is_empty()) || about.forgets_tags || about.fixed_tags;
             if !is_tagged && !retagged {
-                self.kind.retag(&self.run.aws, &live, &set, &gone).await?;
-                retagged = true;
+                match self.kind.retag(&self.run.aws, &live, &set, &gone).await {
+                    Ok(()) => retagged = true,
+                    Err(fault) => {
+                        self.endure(fault, &mut trouble, &mut look).await?;
+                        continue;
+                    }
+                }
             }
-            if !missing.is_empty() && asked.is_none() {
+            // Once a call asked for the change only reading is left, or a kind would be changed twice.
+            if !missing.is_empty() && asked.as_ref().is_none_or(|asked| asked.is_lost(self.run.aws.patience.settles)) {
                 let changed = Changed(missing);
                 let full = carry_over(&target.full, &live.spec, &target.ignored);
                 let target = Target { full, ..target.clone() };
-                match self.kind.update(&self.run.aws, &target, &live, &changed).await? {
-                    Progress::Done => asked = Some((Instant::now(), live.readiness)),
-                    Progress::Waiting(why) => self.pause(&mut look, &why).await?,
+                match self.kind.update(&self.run.aws, &target, &live, &changed).await {
+                    Ok(Progress::Done) => asked = Some(Asked::new(live.readiness, true)),
+                    Ok(Progress::Waiting(why)) => self.pause(&mut look, &why).await?,
+                    Err(fault) => {
+                        if fault.cause == Cause::NoAnswer {
+                            asked = Some(Asked::new(live.readiness, false));
+                        }
+                        self.endure(fault, &mut trouble, &mut look).await?;
+                    }
                 }
                 continue;
             }
-            if let Some((moment, before)) = asked.as_ref().filter(|_| !missing.is_empty()) {
+            if let Some(asked) = asked.as_ref().filter(|_| !missing.is_empty()) {
                 // It failed since, and AWS went back to what was. An old failure may only be an old answer.
                 if let Readiness::Failed(why) = &live.readiness
-                    && (live.readiness != *before || moment.elapsed() > READ_BACK)
+                    && (live.readiness != asked.before || asked.moment.elapsed() > READ_BACK)
                 {
                     return Err(Stopped::Because(why.clone(), None));
                 }
-                if moment.elapsed() > READ_BACK {
+                if asked.moment.elapsed() > READ_BACK {
                     let fields = missing.join(", ");
                     let message = format!("AWS accepted the change and still answers differently in {fields}");
                     return Err(Stopped::Because(message, None));
@@ -145,44 +198,99 @@ impl<'a> Object<'a> {
         Some(self.run.plan.steps[*first].address.clone())
     }
 
-    /// Creates the object, unless a create that got no answer, now or in a run before, has made it.
+    /// Creates the object, unless it is there: made by a call that got no answer, now or in a run before.
     async fn create(&self, target: &Target) -> Result<String, Stopped> {
-        let mut tries = 0;
+        let aws = &self.run.aws;
+        let mut wait = Duration::ZERO;
+        if let Some(begun) = self.run.unfinished.get(&target.address) {
+            aws.resume(&target.address.to_string(), &begun.run);
+            let now = self.run.held.as_ref().map_or(begun.at, Held::now);
+            let age = Duration::try_from(now.duration_since(begun.at)).unwrap_or_default();
+            wait = aws.patience.settles.saturating_sub(age);
+        }
+        let (mut trouble, mut look) = (Trouble::default(), 0);
+        let mut must_look = wait > Duration::ZERO || self.kind.about().calls.iter().any(|call| is_looked_for(call));
+        let mut last: Option<Fault> = None;
         loop {
-            tries += 1;
-            let fault = match self.kind.create(&self.run.aws, target).await {
-                Ok(id) => return Ok(id),
-                Err(fault) => fault,
-            };
-            // It was refused before anything was made; the clients for creates without a token repeat nothing.
-            if fault.cause == Cause::Throttled && tries < THROTTLED {
-                send(
-                    self.run,
-                    Event::Waiting { address: target.address.clone(), why: format!("{fault}; trying again") },
-                );
-                self.sleep(self.run.aws.patience.pause(tries)).await?;
-                continue;
+            if must_look && let Some(id) = self.look_for(target, wait, last.as_ref()).await? {
+                self.run.has_created(&target.address);
+                return Ok(id);
             }
-            if !matches!(fault.cause, Cause::NoAnswer | Cause::AlreadyExists) {
+            if let Some(fault) = last.take().filter(|fault| fault.cause == Cause::AlreadyExists) {
                 return Err(fault.into());
             }
-            // What was created is not visible at once.
-            self.sleep(self.run.aws.patience.longest).await?;
-            match self.look(target).await? {
-                Some(found) if found.owner(&target.place.stack) == Owner::Us(target.address.clone()) => {
-                    return Ok(found.id);
+            self.run.is_creating(&target.address).await?;
+            let fault = match self.kind.create(aws, target).await {
+                Ok(id) => {
+                    self.run.has_created(&target.address);
+                    return Ok(id);
                 }
-                Some(found) if fault.cause == Cause::AlreadyExists => {
-                    let message = format!("{fault}; {} exists and does not belong to this stack", found.id);
+                Err(fault) => fault,
+            };
+            if fault.cause == Cause::AlreadyExists {
+                must_look = true;
+                wait = aws.patience.settles;
+            } else {
+                must_look = fault.cause == Cause::NoAnswer;
+                wait = if must_look { aws.patience.settles } else { Duration::ZERO };
+                if !must_look {
+                    self.run.has_created(&target.address);
+                }
+                self.endure(fault.clone(), &mut trouble, &mut look).await?;
+            }
+            last = Some(fault);
+        }
+    }
+
+    /// The id of the object, if it is there and ours. Before that is denied AWS has `wait` to show it.
+    async fn look_for(
+        &self,
+        target: &Target,
+        wait: Duration,
+        fault: Option<&Fault>,
+    ) -> Result<Option<String>, Stopped> {
+        let begun = Instant::now();
+        let mut look = 0;
+        loop {
+            match self.look(target).await? {
+                // What is to be replaced is gone, whatever a late answer says.
+                Some(found) if fault.is_none() && self.is_replaced(&found) => {}
+                Some(found) if found.owner(&target.place.stack) == Owner::Us(target.address.clone()) => {
+                    return Ok(Some(found.id));
+                }
+                Some(found) => {
+                    let said = fault.map(|fault| format!("{fault}; ")).unwrap_or_default();
+                    let message = format!("{said}{} exists and does not belong to this stack", found.id);
                     return Err(Stopped::Because(message, Some("choose another name, or remove it first".to_owned())));
                 }
-                _ if fault.cause == Cause::AlreadyExists || tries >= CREATES => return Err(fault.into()),
-                _ => send(
-                    self.run,
-                    Event::Waiting { address: target.address.clone(), why: format!("{fault}; trying again") },
-                ),
+                None => {}
             }
+            if begun.elapsed() >= wait {
+                return Ok(None);
+            }
+            let why = match fault {
+                Some(fault) => format!("{fault}; looking whether it was made"),
+                None => "an earlier run may have made it; looking".to_owned(),
+            };
+            self.pause(&mut look, &why).await?;
         }
+    }
+
+    fn is_replaced(&self, found: &Found) -> bool {
+        self.change.action == Action::Replace && self.change.live.as_ref().is_some_and(|live| live.id == found.id)
+    }
+
+    /// What a failed call means for the step: it goes on after a while, or ends.
+    async fn endure(&self, fault: Fault, trouble: &mut Trouble, look: &mut u32) -> Result<(), Stopped> {
+        // The deadline of the step is that of what is in use.
+        let may_pass = match PERSISTENCE.iter().find(|(cause, _)| *cause == fault.cause) {
+            Some((cause, persistence)) => trouble.lasts(*cause) < *persistence,
+            None => fault.cause == Cause::InUse,
+        };
+        if !may_pass || Instant::now() > self.deadline {
+            return Err(fault.into());
+        }
+        self.pause(look, &format!("{fault}; trying again")).await
     }
 
     /// What is created in place of another begins with what the other had, where that is nobody's to declare.
@@ -198,7 +306,7 @@ impl<'a> Object<'a> {
 
     async fn delete(&self) -> Result<String, Stopped> {
         let Some(mut live) = self.change.live.clone() else { return Ok(String::new()) };
-        let mut look = 0;
+        let (mut trouble, mut look) = (Trouble::default(), 0);
         let mut asked = false;
         loop {
             if !asked {
@@ -213,7 +321,7 @@ impl<'a> Object<'a> {
                         }
                         self.pause(&mut look, &why).await?;
                     }
-                    Err(fault) => return Err(fault.into()),
+                    Err(fault) => self.endure(fault, &mut trouble, &mut look).await?,
                 }
             }
             match self.read(&live.id).await? {
@@ -303,6 +411,7 @@ impl<'a> Object<'a> {
         self.hold(None);
         self.sleep(pause).await?;
         let turn = tokio::select! {
+            biased;
             turn = self.run.looks.acquire() => turn.ok(),
             () = self.run.stop.cancelled() => return Err(interrupted()),
         };
@@ -312,8 +421,9 @@ impl<'a> Object<'a> {
 
     async fn sleep(&self, pause: Duration) -> Result<(), Stopped> {
         tokio::select! {
-            () = tokio::time::sleep(pause) => Ok(()),
+            biased;
             () = self.run.stop.cancelled() => Err(interrupted()),
+            () = tokio::time::sleep(pause) => Ok(()),
         }
     }
 }

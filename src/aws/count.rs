@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use tokio::time::Instant;
 
 use super::fault::chain;
 
@@ -48,7 +49,7 @@ impl CountCalls {
 }
 
 /// `ec2:DescribeVpcs`.
-fn operation(config: &ConfigBag) -> Option<String> {
+pub(super) fn operation(config: &ConfigBag) -> Option<String> {
     let call = config.load::<Metadata>()?;
     Some(format!("{}:{}", prefix(call.service()), call.name()))
 }

@@ -1,37 +1,43 @@
 //! What all kinds share when they call AWS: clients, faults, counting, patience.
 //!
 //! A function that may touch AWS takes [`&Aws`](Aws); one that cannot, must not. Below the clients is one seam,
-//! the SDK's HTTP client: the network, the sandbox, or a recorder.
+//! the SDK's HTTP client: the network, the sandbox, or a recorder. Every client counts its calls, repeats what failed by
+//! one policy (`repeat`), and passes what changes something through one gate (`write`).
 
 mod count;
 pub mod ec2;
 pub mod ecs;
 mod fault;
+mod not_yet;
+mod repeat;
 mod services;
+mod write;
 
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use tokio::time::Instant;
 
 use self::count::CountCalls;
 pub use self::count::Counts;
 pub use self::fault::{Cause, Fault, fault, told};
+use self::repeat::Repeat;
+pub use self::repeat::is_looked_for;
 pub use self::services::Services;
+use self::write::Writes;
+pub use self::write::{Audit, AuditLine, AuditOutcome, in_the_name_of, is_write};
+use crate::lease::Held;
 
-/// How often a throttled or failed call is sent, the first time included.
-const ATTEMPTS: u32 = 8;
 /// How long one attempt may take. Control-plane calls answer within a second; an Outpost's link may be slow.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long after a create in this run AWS may still answer as if the new object did not exist (kinds' retry
-/// tables: EC2 propagation takes up to five minutes, IAM's two).
-const PROPAGATION: Duration = Duration::from_secs(300);
-
 /// Where and as whom to call.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
@@ -56,18 +62,18 @@ pub struct Aws {
     /// How long to wait between looks at something that takes time.
     pub patience: Patience,
     counts: CountCalls,
+    writes: Writes,
     run: Mutex<String>,
+    /// Objects whose creation an earlier run began, and how that run was called.
+    resumed: Mutex<BTreeMap<String, String>>,
     last_create: Mutex<Option<Instant>>,
     ec2: aws_sdk_ec2::Client,
-    ec2_once: aws_sdk_ec2::Client,
     ecs: aws_sdk_ecs::Client,
-    ecs_once: aws_sdk_ecs::Client,
     iam: aws_sdk_iam::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
-    logs_once: aws_sdk_cloudwatchlogs::Client,
+    s3: aws_sdk_s3::Client,
     secrets: aws_sdk_secretsmanager::Client,
     ssm: aws_sdk_ssm::Client,
-    ssm_once: aws_sdk_ssm::Client,
     sts: aws_sdk_sts::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
     services: Services,
@@ -78,13 +84,21 @@ pub struct Aws {
 pub struct Patience {
     pub first: Duration,
     pub longest: Duration,
+    /// How long answers may lag behind a change: for so long something that may have been made is looked for before it
+    /// is made again.
+    pub settles: Duration,
 }
 
 impl Patience {
     /// For AWS: seconds.
-    pub const AWS: Self = Self { first: Duration::from_secs(1), longest: Duration::from_secs(10) };
+    pub const AWS: Self =
+        Self { first: Duration::from_secs(1), longest: Duration::from_secs(10), settles: Duration::from_secs(60) };
     /// For a sandbox, whose time runs faster.
-    pub const SANDBOX: Self = Self { first: Duration::from_millis(20), longest: Duration::from_millis(200) };
+    pub const SANDBOX: Self = Self {
+        first: Duration::from_millis(20),
+        longest: Duration::from_millis(200),
+        settles: Duration::from_millis(300),
+    };
 
     /// The pause before look number `look`, counted from zero.
     pub fn pause(&self, look: u32) -> Duration {
@@ -106,41 +120,50 @@ impl Aws {
                 "no AWS region is set; pass --region or set AWS_REGION",
             ));
         };
-        let counts = CountCalls::default();
-        let once = RetryConfig::disabled();
-        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(counts.clone());
-        let ecs = aws_sdk_ecs::config::Builder::from(&config).interceptor(counts.clone());
-        let ecs_client = aws_sdk_ecs::Client::from_conf(ecs.clone().build());
-        let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&config).interceptor(counts.clone());
-        let ssm = aws_sdk_ssm::config::Builder::from(&config).interceptor(counts.clone());
+        let (counts, writes) = (CountCalls::default(), Writes::default());
+        // Of its own: one in all the process would let one run use up what another may repeat.
+        let partition_of_repeats = RetryPartition::custom(run_name()).token_bucket(TokenBucket::unlimited()).build();
+        macro_rules! client {
+            ($sdk:ident) => {
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(&config)
+                        .interceptor(counts.clone())
+                        .interceptor(writes.clone())
+                        .interceptor(Repeat)
+                        .retry_classifier(Repeat)
+                        .retry_partition(partition_of_repeats.clone())
+                        .build(),
+                )
+            };
+        }
+        let ecs = client!(aws_sdk_ecs);
         Ok(Self {
             partition: partition(&region),
             region,
             patience,
             run: Mutex::new(run_name()),
+            resumed: Mutex::default(),
             last_create: Mutex::new(None),
-            ec2: aws_sdk_ec2::Client::from_conf(ec2.clone().build()),
-            ec2_once: aws_sdk_ec2::Client::from_conf(ec2.retry_config(once.clone()).build()),
-            services: Services::new(ecs_client.clone(), patience.first / 2),
-            ecs: ecs_client,
-            ecs_once: aws_sdk_ecs::Client::from_conf(ecs.retry_config(once.clone()).build()),
-            iam: aws_sdk_iam::Client::from_conf(
-                aws_sdk_iam::config::Builder::from(&config).interceptor(counts.clone()).build(),
+            ec2: client!(aws_sdk_ec2),
+            services: Services::new(ecs.clone(), patience.first / 2),
+            ecs,
+            iam: client!(aws_sdk_iam),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            s3: aws_sdk_s3::Client::from_conf(
+                aws_sdk_s3::config::Builder::from(&config)
+                    .interceptor(counts.clone())
+                    .interceptor(writes.clone())
+                    .retry_config(RetryConfig::disabled())
+                    // No endpoint but AWS's has a name for each bucket for certain.
+                    .force_path_style(access.endpoint_url.is_some())
+                    .build(),
             ),
-            logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.clone().build()),
-            logs_once: aws_sdk_cloudwatchlogs::Client::from_conf(logs.retry_config(once.clone()).build()),
-            secrets: aws_sdk_secretsmanager::Client::from_conf(
-                aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(counts.clone()).build(),
-            ),
-            ssm: aws_sdk_ssm::Client::from_conf(ssm.clone().build()),
-            ssm_once: aws_sdk_ssm::Client::from_conf(ssm.retry_config(once).build()),
-            sts: aws_sdk_sts::Client::from_conf(
-                aws_sdk_sts::config::Builder::from(&config).interceptor(counts.clone()).build(),
-            ),
-            tagging: aws_sdk_resourcegroupstagging::Client::from_conf(
-                aws_sdk_resourcegroupstagging::config::Builder::from(&config).interceptor(counts.clone()).build(),
-            ),
+            secrets: client!(aws_sdk_secretsmanager),
+            ssm: client!(aws_sdk_ssm),
+            sts: client!(aws_sdk_sts),
+            tagging: client!(aws_sdk_resourcegroupstagging),
             counts,
+            writes,
         })
     }
 
@@ -165,19 +188,8 @@ impl Aws {
         &self.ec2
     }
 
-    /// For creates without an idempotency token: a repeated one would make a second object, so the caller looks
-    /// before it repeats.
-    pub fn ec2_once(&self) -> &aws_sdk_ec2::Client {
-        &self.ec2_once
-    }
-
     pub fn ecs(&self) -> &aws_sdk_ecs::Client {
         &self.ecs
-    }
-
-    /// As [`Aws::ec2_once`]: each `RegisterTaskDefinition` makes a revision.
-    pub fn ecs_once(&self) -> &aws_sdk_ecs::Client {
-        &self.ecs_once
     }
 
     /// Describes services of ECS.
@@ -193,18 +205,13 @@ impl Aws {
         &self.logs
     }
 
-    /// As [`Aws::ec2_once`]: a repeated `CreateLogGroup` would take its own log group for somebody else's.
-    pub fn logs_once(&self) -> &aws_sdk_cloudwatchlogs::Client {
-        &self.logs_once
+    /// Repeats nothing: a conditional write that is repeated blindly fails for what it did itself.
+    pub fn s3(&self) -> &aws_sdk_s3::Client {
+        &self.s3
     }
 
     pub fn secrets(&self) -> &aws_sdk_secretsmanager::Client {
         &self.secrets
-    }
-
-    /// As [`Aws::ec2_once`]: each `CreateActivation` makes an activation.
-    pub fn ssm_once(&self) -> &aws_sdk_ssm::Client {
-        &self.ssm_once
     }
 
     pub fn ssm(&self) -> &aws_sdk_ssm::Client {
@@ -220,25 +227,55 @@ impl Aws {
         self.counts.so_far()
     }
 
-    /// An idempotency token for creating `what` in this run, of at most 36 characters.
+    /// An idempotency token for creating `what` in this run, of at most 36 characters. It is the token of an earlier run
+    /// for what that run began.
     pub fn token(&self, what: &str) -> String {
-        let run = self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        crate::digest::hex(&format!("{}{what}", *run))[..32].to_owned()
+        let resumed = self.resumed.lock().unwrap_or_else(PoisonError::into_inner).get(what).cloned();
+        let run = resumed.unwrap_or_else(|| self.run());
+        crate::digest::hex(&format!("{run}{what}"))[..32].to_owned()
+    }
+
+    /// How this run is called.
+    pub fn run(&self) -> String {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes the tokens that follow different from those before: what a later run creates is meant to be new, even
     /// when it looks the same.
     pub fn start_run(&self) {
-        *self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = run_name();
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = run_name();
+        self.resumed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Goes on with what an earlier run of this name may have created: the same token gives the same object.
+    pub fn resume(&self, what: &str, run: &str) {
+        self.resumed.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned(), run.to_owned());
+        self.created();
+    }
+
+    /// From now on nothing is written unless the lease is held.
+    pub fn write_as(&self, held: Held) {
+        self.writes.only_while(held);
+    }
+
+    /// What is written under.
+    pub fn held(&self) -> Option<Held> {
+        self.writes.held()
+    }
+
+    /// From now on each attempt to change something is recorded.
+    pub fn record(&self, audit: Audit) {
+        self.writes.record(audit);
     }
 
     /// Says that this run has just created or changed something, so that answers may lag behind it.
     pub fn created(&self) {
-        *self.last_create.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Instant::now());
+        *self.last_create.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Repeats a call while AWS answers as if something that this run created did not exist yet. What counts as
-    /// such an answer is in the table `NOT_YET`; when nothing was created lately, the first answer stands.
+    /// such an answer, and for how long, is in the table of `not_yet`; when nothing was created lately, the first answer
+    /// stands.
     pub async fn eventually<T, F>(&self, call: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
@@ -246,7 +283,7 @@ impl Aws {
         let mut look = 0;
         loop {
             match call().await {
-                Err(fault) if is_not_yet(&fault) && self.is_propagating() => {
+                Err(fault) if not_yet::patience(&fault).is_some_and(|patience| self.has_created_within(patience)) => {
                     tracing::debug!(%fault, look, "not visible yet, repeating");
                     tokio::time::sleep(self.patience.pause(look)).await;
                     look += 1;
@@ -258,17 +295,18 @@ impl Aws {
 
     /// Whether this run created or changed something so lately that answers may lag behind it.
     pub fn is_propagating(&self) -> bool {
-        self.last_create
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .is_some_and(|moment| moment.elapsed() < PROPAGATION)
+        self.has_created_within(not_yet::LONGEST)
+    }
+
+    fn has_created_within(&self, patience: Duration) -> bool {
+        let last = *self.last_create.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|moment| moment.elapsed() < patience)
     }
 }
 
 async fn sdk_config(access: &Access, http: Option<SharedHttpClient>) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-        .timeout_config(
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::standard()).timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -303,38 +341,4 @@ pub fn partition(region: &str) -> &'static str {
         _ if region.starts_with("us-gov-") => "aws-us-gov",
         _ => "aws",
     }
-}
-
-/// Answers that a new object causes until it is visible everywhere: code and part of the message. Sources: the
-/// retry lists of Terraform's AWS provider for each operation.
-const NOT_YET: &[(&str, &str)] = &[
-    ("InvalidVpcID.NotFound", ""),
-    ("InvalidSubnetID.NotFound", ""),
-    ("InvalidGroup.NotFound", ""),
-    ("InvalidInternetGatewayID.NotFound", ""),
-    ("InvalidGatewayID.NotFound", ""),
-    ("InvalidRouteTableID.NotFound", ""),
-    ("InvalidInstanceID.NotFound", ""),
-    ("InvalidKeyPair.NotFound", ""),
-    ("InvalidParameterValue", "Invalid IAM Instance Profile"),
-    ("InvalidParameterValue", "has no associated IAM Roles"),
-    ("NoSuchEntity", ""),
-    ("NoSuchEntityException", ""),
-    ("MalformedPolicyDocument", "Invalid principal in policy"),
-    ("MalformedPolicyDocumentException", "Invalid principal in policy"),
-    ("ClusterNotFoundException", ""),
-    ("ClientException", "Cluster not found"),
-    ("ClientException", "unable to assume"),
-    ("ClientException", "Role is not valid"),
-    ("InvalidParameterException", "Unable to assume the service linked role"),
-    ("InvalidParameterException", "verify that the ECS service role being passed has the proper permissions"),
-    ("InvalidParameterException", "ECS was unable to assume the role"),
-    ("InvalidParameterException", "Unable to Start a service that is still Draining"),
-    ("ResourceNotFoundException", "log group does not exist"),
-    ("ValidationException", "Nonexistent role"),
-    ("InvalidParameters", "Nonexistent role"),
-];
-
-fn is_not_yet(fault: &Fault) -> bool {
-    NOT_YET.iter().any(|(code, text)| fault.says(code, text))
 }

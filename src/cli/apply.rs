@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::output::{ApplyOutput, FORMAT_VERSION};
 use super::plan::{Reading, show};
 use super::saved::{self, Once};
-use super::session::{Manifests, connect, make_plan};
+use super::session::{Manifests, make_plan};
+use super::writer::{Locking, Writer, as_writer};
 use super::{Failure, Global, LogFormat, Output, print, talk};
 use crate::apply::{Outcome, apply as carry_out};
 use crate::aws::Aws;
@@ -31,6 +32,8 @@ pub struct ApplyArgs {
     manifests: Manifests,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    locking: Locking,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -41,20 +44,24 @@ pub struct ApplyArgs {
 
 pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failure> {
     if let Some((path, manifests)) = saved::among(&args.manifests.paths)? {
-        return saved::apply(global, &path, manifests, args.verify.as_ref(), args.yes).await;
+        let terms = saved::Terms { verify: args.verify.as_ref(), locking: &args.locking, yes: args.yes };
+        return saved::apply(global, &path, manifests, terms).await;
     }
     saved::refuse_unsigned(args.verify.as_ref())?;
     let desired = args.manifests.load(global)?;
-    let aws = connect(global, &desired.stack).await?;
     let (guards, deep) = (args.reading.guards(), args.reading.deep);
-    let plan = make_plan(&aws, &desired, Goal::Converge, guards, deep).await?;
-    run(global, &aws, &desired, plan, Goal::Converge, args.yes, None).await
+    as_writer(global, &desired.stack, &args.locking, async |writer| {
+        let plan = make_plan(&writer.aws, &desired, Goal::Converge, guards, deep);
+        let plan = writer.unless_stopped(plan).await??;
+        run(global, &writer, &desired, plan, Goal::Converge, args.yes, None).await
+    })
+    .await
 }
 
 /// Shows a plan, asks, carries it out and proves that it worked; a saved plan `once`.
 pub(super) async fn run(
     global: &Global,
-    aws: &Arc<Aws>,
+    writer: &Writer,
     desired: &Desired,
     plan: Plan,
     goal: Goal,
@@ -69,19 +76,17 @@ pub(super) async fn run(
         show(global, &plan);
     }
     if plan.steps.is_empty() {
-        finish(global, &plan, &Outcome::default(), Some(&plan));
+        finish(global, &plan, &Outcome::default(), Some(&plan), once.is_some());
         return Ok(ExitCode::SUCCESS);
     }
-    if !yes && !confirmed(&plan)? {
+    if !yes && !confirmed(writer, &plan).await? {
         return Err(Failure::wrong("not confirmed; nothing was changed"));
     }
+    let aws = &writer.aws;
     if let Some(once) = once {
-        once.begin()?;
+        once.begin(aws).await?;
     }
-    let stop = CancellationToken::new();
-    let listener = tokio::spawn(stop_on_signal(stop.clone()));
-    let outcome = carry_out_telling(global, aws, plan.clone(), stop).await;
-    listener.abort();
+    let outcome = carry_out_telling(global, aws, plan.clone(), writer.stop.clone()).await;
     let left = if outcome.is_complete() {
         let left = make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false).await?;
         Some(match once {
@@ -91,7 +96,7 @@ pub(super) async fn run(
     } else {
         None
     };
-    finish(global, &plan, &outcome, left.as_ref());
+    finish(global, &plan, &outcome, left.as_ref(), once.is_some());
     Ok(match left {
         Some(left) if left.is_empty() => ExitCode::SUCCESS,
         None if outcome.is_deferred() => Failure::DEFERRED.into(),
@@ -113,15 +118,19 @@ pub(super) async fn carry_out_telling(global: &Global, aws: &Arc<Aws>, plan: Pla
     outcome
 }
 
-fn confirmed(plan: &Plan) -> Result<bool, Failure> {
+async fn confirmed(writer: &Writer, plan: &Plan) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::because("there is nobody to ask: standard input is not a terminal", "pass --yes"));
     }
     let stack = &plan.place.stack;
     talk(&format!("Apply this to {stack} in account {}? Type the stack's name to go on: ", plan.place.account));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::wrong(error.to_string()))?;
-    Ok(answer.trim() == stack)
+    // On a thread of its own: who is interrupted here gives the lease up.
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = writer.unless_stopped(answer).await?.map_err(std::io::Error::from).flatten();
+    Ok(answer.map_err(|error| Failure::wrong(error.to_string()))?.trim() == stack)
 }
 
 /// The first Ctrl-C or SIGTERM stops what is not started; the second ends the process.
@@ -145,13 +154,16 @@ async fn signal() {
         return;
     };
     tokio::select! {
+        biased;
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
 }
 
 /// What was done, what failed and why, and whether planning again finds nothing left.
-fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) {
+fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>, is_saved: bool) {
+    // A saved plan is used up.
+    let again = if is_saved { "Plan again" } else { "Run the same command again" };
     let is_converged = left.is_some_and(Plan::is_empty);
     if global.output == Output::Json {
         print(&super::json(&ApplyOutput {
@@ -175,8 +187,10 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
         }
     }
     text.push_str(".\n");
-    if outcome.interrupted {
-        text.push_str("Interrupted. Run the same command again to go on; nothing is lost.\n");
+    if let Some(because) = &outcome.because {
+        text.push_str(&format!("Stopped: {because}\n"));
+    } else if outcome.interrupted {
+        text.push_str(&format!("Interrupted. {again} to go on; nothing is lost.\n"));
     }
     for failure in &outcome.failed {
         let head = if failure.deferred {
@@ -190,7 +204,7 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
         }
     }
     if outcome.is_deferred() {
-        text.push_str("The rest is done. Run the same command again when what is deferred can go on.\n");
+        text.push_str(&format!("The rest is done. {again} when what is deferred can go on.\n"));
     }
     match left {
         Some(left) if left.is_empty() => {

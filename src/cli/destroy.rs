@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::session::{Manifests, connect, make_plan};
+use super::session::{Manifests, make_plan};
+use super::writer::{Locking, as_writer};
 use super::{Failure, Global, apply, talk};
 use crate::aws::{Access, Aws, Patience};
-use crate::desired::{Desired, Stack};
+use crate::desired::{Desired, LeasePlace, Stack};
 use crate::plan::{Goal, Guards, Refusal};
 
 /// Delete everything of a stack
@@ -23,6 +24,11 @@ pub struct DestroyArgs {
     /// that the manifests have
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
+    /// With --stack and no PATH: the lease that the stack's manifests declare
+    #[arg(long, value_name = "s3://BUCKET/KEY", requires = "stack", conflicts_with = "paths", value_parser = s3_url)]
+    lease: Option<(String, String)>,
+    #[command(flatten)]
+    locking: Locking,
     /// Do not ask for the stack's name; --stack has to say it
     #[arg(long, short)]
     yes: bool,
@@ -30,7 +36,14 @@ pub struct DestroyArgs {
 
 pub(super) async fn destroy(global: &Global, args: &DestroyArgs) -> Result<ExitCode, Failure> {
     let nothing = match &args.stack {
-        Some(name) if args.paths.is_empty() => Desired::nothing(named(global, name).await?),
+        Some(name) if args.paths.is_empty() => {
+            let mut stack = named(global, name).await?;
+            stack.lease = args.lease.clone().map(|(bucket, key)| {
+                let owner = stack.account.clone();
+                LeasePlace { bucket, key, owner }
+            });
+            Desired::nothing(stack)
+        }
         _ => {
             let declared = Manifests { paths: args.paths.clone() }.load(global)?;
             check_name(args, &declared.stack.name)?;
@@ -39,14 +52,25 @@ pub(super) async fn destroy(global: &Global, args: &DestroyArgs) -> Result<ExitC
             nothing
         }
     };
-    let aws = connect(global, &nothing.stack).await?;
-    let plan = make_plan(&aws, &nothing, Goal::Destroy, Guards::default(), true).await?;
-    if plan.changes.is_empty() {
-        let place = &plan.place;
-        let message = format!("nothing in {}, {} belongs to a stack {}\n", place.account, place.region, place.stack);
-        talk(&message);
+    as_writer(global, &nothing.stack, &args.locking, async |writer| {
+        let plan = make_plan(&writer.aws, &nothing, Goal::Destroy, Guards::default(), true);
+        let plan = writer.unless_stopped(plan).await??;
+        if plan.changes.is_empty() {
+            let place = &plan.place;
+            let message =
+                format!("nothing in {}, {} belongs to a stack {}\n", place.account, place.region, place.stack);
+            talk(&message);
+        }
+        apply::run(global, &writer, &nothing, plan, Goal::Destroy, args.yes, None).await
+    })
+    .await
+}
+
+fn s3_url(text: &str) -> Result<(String, String), String> {
+    match text.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok((bucket.to_owned(), key.to_owned())),
+        _ => Err("write s3://BUCKET/KEY".to_owned()),
     }
-    apply::run(global, &aws, &nothing, plan, Goal::Destroy, args.yes, None).await
 }
 
 /// Refuses to delete a stack whose name nobody has typed, or another one than the one that was.

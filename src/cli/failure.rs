@@ -97,7 +97,7 @@ impl Failure {
                 help: fault.hint(),
             })),
             Self::Wrong(message, help) => {
-                output.errors.push(ErrorOutput { operation: None, code: None, message, help: help.as_deref() });
+                output.errors.push(ErrorOutput { operation: None, code: None, message, help: help.clone() });
             }
         }
         output

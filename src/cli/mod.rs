@@ -19,6 +19,7 @@ mod schema;
 mod session;
 mod status;
 mod watch;
+mod writer;
 
 use std::ffi::OsString;
 use std::io::Write;

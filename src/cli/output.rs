@@ -141,7 +141,7 @@ pub(super) struct ErrorOutput<'a> {
     /// AWS's code.
     pub(super) code: Option<&'a str>,
     pub(super) message: &'a str,
-    pub(super) help: Option<&'a str>,
+    pub(super) help: Option<String>,
 }
 
 /// The schemas by name, for `schemas/output/`.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::Reading;
 use super::session::{Manifests, connect};
+use super::writer::{Locking, lease};
 use super::{Failure, Global, LogFormat, talk};
 use crate::aws::Fault;
 use crate::report::progress::Telling;
@@ -31,6 +32,8 @@ pub struct WatchArgs {
     drift: Drift,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    locking: Locking,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -45,6 +48,7 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<ExitCode,
     let listener = tokio::spawn(super::apply::stop_on_signal(stop.clone()));
     let manifests = args.manifests.clone();
     let connecting = Arc::new(global.clone());
+    let locking = args.locking.clone();
     let settings = Settings {
         paths: args.manifests.paths.clone(),
         interval: Duration::from_secs(args.interval),
@@ -61,8 +65,24 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<ExitCode,
         load: Box::new(move || manifests.check()),
         connect: Box::new(move |desired| {
             let (global, stack) = (Arc::clone(&connecting), desired.stack.clone());
-            Box::pin(async move { connect(&global, &stack).await.map_err(|failure| words(&failure)) })
+            let locking = locking.clone();
+            Box::pin(async move {
+                let aws = connect(&global, &stack).await.map_err(|failure| words(&failure))?;
+                locking.record(&aws, &stack).map_err(|failure| words(&failure))?;
+                Ok(aws)
+            })
         }),
+        hold: {
+            let (global, locking) = (global.clone(), args.locking.clone());
+            Box::new(move |desired, aws| {
+                let lease = lease(&global, &desired.stack, &locking);
+                Box::pin(async move {
+                    let held = lease.acquire(aws.s3()).await.map_err(|error| error.to_string())?;
+                    aws.write_as(held.clone());
+                    Ok(held)
+                })
+            })
+        },
         say: Box::new(talk),
     };
     let result = watch::watch(settings, stop).await;

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use self::positions::Position;
-pub use self::stack::{STACK_KIND, Stack, stack_schema};
+pub use self::stack::{LeasePlace, STACK_KIND, Stack, stack_schema};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::kinds::{AnyKind, KINDS, Place, Tags, Wanted, by_name};

@@ -29,6 +29,18 @@ pub struct Stack {
     pub(crate) ignore: Option<(String, Source)>,
     /// USD for an external instance and hour, where it is not AWS's list price.
     pub external_instance_hourly_price: Option<f64>,
+    /// Where the lease of the stack is, if it has one.
+    pub lease: Option<LeasePlace>,
+}
+
+/// Where the lease of a stack is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeasePlace {
+    pub bucket: String,
+    pub key: String,
+    /// The account that the bucket has to belong to.
+    pub owner: String,
 }
 
 /// What a manifest may say of a stack.
@@ -51,6 +63,28 @@ struct StackSpec {
     /// USD that an external instance costs an hour, for `farpost host cost`. Absent: AWS's list price.
     #[schemars(range(min = 0.0))]
     external_instance_hourly_price: Option<f64>,
+    /// Keeps a second machine from writing to the stack at the same time: whoever applies, destroys or watches holds an
+    /// object in S3 meanwhile, and the others wait. Without it, only processes of one machine wait for each other.
+    #[serde(default)]
+    lease: Option<LeaseSpec>,
+}
+
+/// The object in S3 that the one writer of a stack holds.
+///
+/// Takes the rights s3:GetObject and s3:PutObject on the object, and s3:ListBucket on the bucket. `plan`, `lint`, `diff`
+/// and `status` need none.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LeaseSpec {
+    /// A bucket in the stack's region. Farpost does not make it.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))]
+    bucket: String,
+    /// The key of the object, of this stack alone. Default: `farpost/STACK.lease`.
+    #[schemars(length(min = 1, max = 1024))]
+    key: Option<String>,
+    /// The account that the bucket has to belong to, 12 digits in quotes. Default: the stack's.
+    #[schemars(regex(pattern = r"^[0-9]{12}$"))]
+    expected_bucket_owner: Option<String>,
 }
 
 /// The JSON Schema of a stack's spec.
@@ -102,7 +136,7 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
     if is_wrong || !document.intact {
         return None;
     }
-    let StackSpec { account, region, tags, severities, external_instance_hourly_price } =
+    let StackSpec { account, region, tags, severities, external_instance_hourly_price, lease } =
         serde_json::from_value(document.spec.clone()).ok()?;
     for occurrence in occurrences(&document.spec["tags"], "/spec/tags").0 {
         let message =
@@ -121,7 +155,12 @@ fn read(document: &Document, findings: &mut Vec<Diagnostic>) -> Option<Stack> {
     let ignore = ignore.map(|text| (text.clone(), document.source.clone()));
     let severities = known_rules(document, severities.unwrap_or_default(), findings);
     let name = document.name.clone();
-    Some(Stack { name, account, region, tags, severities, ignore, external_instance_hourly_price })
+    let lease = lease.map(|lease| LeasePlace {
+        bucket: lease.bucket,
+        key: lease.key.unwrap_or_else(|| format!("farpost/{name}.lease")),
+        owner: lease.expected_bucket_owner.unwrap_or_else(|| account.clone()),
+    });
+    Some(Stack { name, account, region, tags, severities, ignore, external_instance_hourly_price, lease })
 }
 
 /// The severities by the ids of rules that there are.

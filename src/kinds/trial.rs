@@ -127,7 +127,11 @@ impl Trial {
         let client = Meddled { sandbox: client, meddling: Arc::clone(&meddling), losing: Arc::clone(&losing) };
         let http = SharedHttpClient::new(client);
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };
-        let patience = Patience { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
+        let patience = Patience {
+            first: Duration::from_millis(1),
+            longest: Duration::from_millis(5),
+            settles: Duration::from_millis(10),
+        };
         let aws = Aws::connect(&access, Some(http), patience).await.unwrap();
         Self { aws: Arc::new(aws), events: Vec::new(), tell: None, meddling, losing, sandbox, folder }
     }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::world::World;
-use super::{ec2, ecs, iam, logs, secrets, ssm};
+use super::{ec2, ecs, iam, logs, s3, secrets, ssm};
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) world: World,
     /// Counts the ids that were given out, so that the same calls give the same ids.
@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) ssm: ssm::Ssm,
     #[serde(default)]
     pub(super) secrets: secrets::Secrets,
+    #[serde(default)]
+    pub(super) s3: s3::S3,
 }
 
 impl State {
@@ -45,6 +47,7 @@ impl State {
             logs: logs::Logs::default(),
             ssm: ssm::Ssm::default(),
             secrets: secrets::Secrets::default(),
+            s3: s3::S3::default(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! AWS's wire formats: `ec2Query` and `awsQuery` (forms in, XML out) and `awsJson` (JSON both ways).
 //!
 //! An operation sees and returns one shape whatever the format: [`Value`] with the member names of the wire.
-//! Every scalar of a form arrives as a string; lists of either format arrive as arrays.
+//! Every scalar of a form arrives as a string; lists of either format arrive as arrays. S3 has a format of its own
+//! (`s3::wire`).
 
 use std::fmt::Write as _;
 
@@ -11,6 +12,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::s3;
+
 /// A service that the sandbox answers for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -19,6 +22,7 @@ pub(super) enum Service {
     Ecs,
     Iam,
     Logs,
+    S3,
     SecretsManager,
     Ssm,
     Sts,
@@ -32,12 +36,22 @@ enum Format {
     Ec2Query,
     AwsQuery,
     AwsJson,
+    RestXml,
 }
 
 impl Service {
     /// Those of AWS.
-    pub(super) const ALL: [Self; 8] =
-        [Self::Ec2, Self::Ecs, Self::Iam, Self::Logs, Self::SecretsManager, Self::Ssm, Self::Sts, Self::Tagging];
+    pub(super) const ALL: [Self; 9] = [
+        Self::Ec2,
+        Self::Ecs,
+        Self::Iam,
+        Self::Logs,
+        Self::S3,
+        Self::SecretsManager,
+        Self::Ssm,
+        Self::Sts,
+        Self::Tagging,
+    ];
 
     /// By the name that requests are signed for; nobody can sign one about hosts.
     fn by_signing_name(name: &str) -> Option<Self> {
@@ -46,6 +60,7 @@ impl Service {
             "ecs" => Self::Ecs,
             "iam" => Self::Iam,
             "logs" => Self::Logs,
+            "s3" => Self::S3,
             "secretsmanager" => Self::SecretsManager,
             "ssm" => Self::Ssm,
             "sts" => Self::Sts,
@@ -60,6 +75,7 @@ impl Service {
             Self::Ecs => "ecs",
             Self::Iam => "iam",
             Self::Logs => "logs",
+            Self::S3 => "s3",
             Self::SecretsManager => "secretsmanager",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
@@ -68,15 +84,16 @@ impl Service {
         }
     }
 
-    /// Whether the service answers for all regions from one.
+    /// Whether the service answers for all regions from one; S3 sees for itself in which region a bucket is.
     pub(super) fn is_global(self) -> bool {
-        matches!(self, Self::Iam | Self::Sts)
+        matches!(self, Self::Iam | Self::S3 | Self::Sts)
     }
 
     fn format(self) -> Format {
         match self {
             Self::Ec2 => Format::Ec2Query,
             Self::Iam | Self::Sts => Format::AwsQuery,
+            Self::S3 => Format::RestXml,
             Self::Ecs | Self::Logs | Self::SecretsManager | Self::Ssm | Self::Tagging | Self::Hosts => Format::AwsJson,
         }
     }
@@ -85,7 +102,7 @@ impl Service {
     pub(super) fn body_name(self) -> &'static str {
         match self.format() {
             Format::Ec2Query | Format::AwsQuery => "form",
-            Format::AwsJson => "body",
+            Format::AwsJson | Format::RestXml => "body",
         }
     }
 
@@ -94,13 +111,13 @@ impl Service {
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-            Self::Ecs | Self::Logs | Self::SecretsManager | Self::Ssm | Self::Tagging | Self::Hosts => "",
+            Self::Ecs | Self::Logs | Self::S3 | Self::SecretsManager | Self::Ssm | Self::Tagging | Self::Hosts => "",
         }
     }
 }
 
 /// One request, decoded.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Call {
     pub(super) service: Service,
     pub(super) operation: String,
@@ -113,7 +130,12 @@ pub(super) struct Call {
 impl Call {
     /// Whether the operation changes nothing, by its name.
     pub(super) fn is_read(&self) -> bool {
-        ["Describe", "List", "Get"].iter().any(|verb| self.operation.starts_with(verb))
+        ["Describe", "List", "Get", "Head"].iter().any(|verb| self.operation.starts_with(verb))
+    }
+
+    /// A call at the same time that changes nothing.
+    pub(super) fn to_look(&self) -> Self {
+        Self { service: Service::Sts, operation: "GetCallerIdentity".into(), input: Value::Null, ..self.clone() }
     }
 
     /// The text of a member, none when absent or empty.
@@ -157,6 +179,7 @@ impl AwsError {
         match call.service.format() {
             Format::AwsJson => Self::new(400, "UnknownOperationException", message),
             Format::Ec2Query | Format::AwsQuery => Self::new(400, "InvalidAction", message),
+            Format::RestXml => Self::new(501, "NotImplemented", message),
         }
     }
 }
@@ -197,6 +220,7 @@ pub(super) fn decode(request: &Request<Bytes>, now: Timestamp) -> Result<Call, (
             }
             (operation, input)
         }
+        Format::RestXml => s3::decode(request).map_err(|error| (service, error))?,
     };
     Ok(Call { service, operation, input, region: region.to_owned(), now })
 }
@@ -252,6 +276,7 @@ pub(super) fn encode(call: &Call, output: &Value) -> Response<Bytes> {
             .ok();
             body
         }
+        Format::RestXml => return s3::encode(call, output),
     };
     respond(200, call.service, &id, body)
 }
@@ -280,6 +305,7 @@ pub(super) fn encode_error(service: Service, error: &AwsError) -> Response<Bytes
                 r#"<ErrorResponse xmlns="{namespace}"><Error><Type>{blame}</Type><Code>{code}</Code><Message>{escaped}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>"#
             )
         }
+        Format::RestXml => return s3::encode_error(error),
     };
     respond(*status, service, &id, body)
 }
@@ -324,11 +350,11 @@ fn write_element(out: &mut String, name: &str, value: &Value, item: &str) {
     write!(out, "</{name}>").ok();
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\r', "&#13;")
 }
 
-fn request_id() -> String {
+pub(super) fn request_id() -> String {
     let digits = || fastrand::u32(..);
     format!(
         "{:08x}-{:04x}-4{:03x}-8{:03x}-{:08x}{:04x}",

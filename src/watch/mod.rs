@@ -20,6 +20,7 @@ use crate::apply::{Outcome, apply};
 use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::diagnostic::{self, Diagnostic};
+use crate::lease::Held;
 use crate::observed::survey;
 use crate::plan::{Goal, Guards, Plan, plan};
 use crate::report::progress::{Telling, tell};
@@ -40,6 +41,9 @@ pub enum Drift {
 /// Connects for a stack; a message when it cannot.
 pub type Connect = Box<dyn Fn(&Desired) -> BoxFuture<'static, Result<Arc<Aws>, String>> + Send + Sync>;
 
+/// Takes the lock and the lease of a stack; a message when somebody else has them.
+pub type Hold = Box<dyn Fn(&Desired, Arc<Aws>) -> BoxFuture<'static, Result<Held, String>> + Send + Sync>;
+
 /// How to watch.
 pub struct Settings {
     pub paths: Vec<PathBuf>,
@@ -52,6 +56,8 @@ pub struct Settings {
     pub load: Box<dyn Fn() -> (Option<Desired>, Vec<Diagnostic>) + Send + Sync>,
     /// Connects for a stack; a message when it cannot.
     pub connect: Connect,
+    /// Makes this the one writer of the stack, for a run that has something to write.
+    pub hold: Hold,
     /// Tells one line.
     pub say: Box<dyn Fn(&str) + Send + Sync>,
 }
@@ -120,6 +126,7 @@ impl Watch {
         let until = Instant::now() + pause.mul_f64(1.0 + fastrand::f64() / 10.0);
         loop {
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return cause,
                 () = tokio::time::sleep_until(until) => return cause,
                 () = hints.next() => {
@@ -197,8 +204,7 @@ impl Watch {
         self.aws = Some(Arc::clone(&aws));
         let plan = self.plan(&aws, desired).await?;
         if !plan.refusals.is_empty() {
-            let refusals: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.message.as_str()).collect();
-            return Err(format!("refused: {}", refusals.join("; ")));
+            return Err(refused(&plan));
         }
         if plan.steps.is_empty() {
             self.applied = Some(print.to_owned());
@@ -212,11 +218,47 @@ impl Watch {
             self.say("drift", json!({"changes": changes, "corrected": false}));
             return Ok(());
         }
+        // Only who holds the lease may write, and what was planned before is worth nothing then.
+        let held = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Ok(()),
+            held = (self.settings.hold)(desired, Arc::clone(&aws)) => held?,
+        };
+        let result = self.write(&aws, desired, print, &held, is_drift).await;
+        if held.check().is_ok()
+            && let Err(lost) = held.release().await
+        {
+            tracing::warn!("{lost}; the lease expires by itself within a minute");
+        }
+        result
+    }
+
+    /// Plans again and carries that out.
+    async fn write(
+        &mut self,
+        aws: &Arc<Aws>,
+        desired: &Desired,
+        print: &str,
+        held: &Held,
+        is_drift: bool,
+    ) -> Result<(), String> {
+        let plan = self.plan(aws, desired).await?;
+        if !plan.refusals.is_empty() {
+            return Err(refused(&plan));
+        }
+        if plan.steps.is_empty() {
+            self.applied = Some(print.to_owned());
+            self.say("in sync", json!({"objects": plan.changes.len()}));
+            return Ok(());
+        }
+        let changes: Vec<String> =
+            plan.pending().map(|change| format!("{} {}", change.action.word(), change.address)).collect();
         self.say(if is_drift { "drift" } else { "applying" }, json!({"changes": changes}));
-        let outcome = self.apply(&aws, plan).await;
+        let outcome = self.apply(aws, plan, held).await;
         if self.stop.is_cancelled() {
             return Ok(());
         }
+        held.check().map_err(|lost| lost.to_string())?;
         if outcome.is_deferred() {
             // Nothing is wrong: the next run looks whether there is room, or the host, by then.
             let why: Vec<String> =
@@ -232,7 +274,7 @@ impl Watch {
             };
             return Err(format!("{}: {}{more}", failure.address, failure.message));
         }
-        let left = self.plan(&aws, desired).await?;
+        let left = self.plan(aws, desired).await?;
         if !left.is_empty() {
             let left: Vec<String> = left.pending().map(|change| change.address.to_string()).collect();
             return Err(format!("not converged: {}", left.join(", ")));
@@ -245,6 +287,7 @@ impl Watch {
     async fn plan(&self, aws: &Aws, desired: &Desired) -> Result<Plan, String> {
         let (place, wanted) = (desired.place(), desired.wanted());
         let found = tokio::select! {
+            biased;
             found = survey(aws, &place, &wanted, crate::kinds::Purpose::Survey) => found,
             // Reading changes nothing, so it can be left anywhere.
             () = self.stop.cancelled() => return Err("stopped".to_owned()),
@@ -255,10 +298,19 @@ impl Watch {
         Ok(plan)
     }
 
-    async fn apply(&self, aws: &Arc<Aws>, plan: Plan) -> Outcome {
+    async fn apply(&self, aws: &Arc<Aws>, plan: Plan, held: &Held) -> Outcome {
         let (sender, receiver) = mpsc::unbounded_channel();
         let teller = tokio::spawn(tell(self.settings.telling, receiver));
-        let outcome = apply(Arc::clone(aws), plan, sender, self.stop.clone()).await;
+        let stop = self.stop.child_token();
+        let guard = tokio::spawn({
+            let (held, stop) = (held.clone(), stop.clone());
+            async move {
+                held.lost().await;
+                stop.cancel();
+            }
+        });
+        let outcome = apply(Arc::clone(aws), plan, sender, stop).await;
+        guard.abort();
         teller.await.ok();
         outcome
     }
@@ -293,4 +345,9 @@ impl Watch {
         };
         (self.settings.say)(&line);
     }
+}
+
+fn refused(plan: &Plan) -> String {
+    let refusals: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.message.as_str()).collect();
+    format!("refused: {}", refusals.join("; "))
 }

@@ -9,9 +9,11 @@ from botocore.exceptions import ClientError
 CHECKS = []
 
 # By the name that checks call them: the service and where it is asked.
-SERVICES = {name: (name, "us-west-2") for name in ("ec2", "iam", "ecs", "logs", "secretsmanager", "ssm", "sts")} | {
+SERVICES = {name: (name, "us-west-2") for name in ("ec2", "iam", "ecs", "logs", "s3", "secretsmanager", "ssm", "sts")} | {
     "tagging": ("resourcegroupstaggingapi", "us-west-2"),
     "tagging_us_east_1": ("resourcegroupstaggingapi", "us-east-1"),
+    "s3_us_east_1": ("s3", "us-east-1"),
+    "s3_eu_central_1": ("s3", "eu-central-1"),
 }
 
 

@@ -33,7 +33,9 @@ class Outputs:
         operation = f"{service.endpoint_prefix}.{model.name}"
         faults = self.faults[operation]
         try:
-            if http_response.status_code >= 300:
+            if service.protocol == "rest-xml" and http_response.status_code < 300:
+                walk_rest(http_response, model, faults)
+            elif http_response.status_code >= 300:
                 error(http_response, model, faults)
             elif service.protocol == "json" or "json" in service.metadata.get("protocols", []):
                 body = json.loads(http_response.content or b"{}")
@@ -46,6 +48,10 @@ class Outputs:
 
 def error(response, model, faults):
     """A modelled error has the code's status; every error has a code."""
+    if model.http["method"] == "HEAD" or response.status_code == 304:
+        if response.content:
+            faults.add("an error with a body where none can be")
+        return
     if model.service_model.protocol == "json" or "json" in model.service_model.metadata.get("protocols", []):
         code = json.loads(response.content)["__type"].rsplit("#", 1)[-1]
     else:
@@ -89,6 +95,31 @@ def walk_answer(model, content, faults):
         faults.update(f"unknown {local(child)}" for child in root if local(child) not in extra)
         return
     walk_xml(shape, root, model.name, faults, extra)
+
+
+# Headers of every answer of S3.
+EVERYWHERE = {"x-amz-request-id", "x-amz-id-2"}
+
+
+def walk_rest(response, model, faults):
+    """An answer in headers and body; what is streamed is left to whoever reads it."""
+    shape = model.output_shape
+    members = shape.members if shape else {}
+    headers = {member.serialization.get("name", name).lower(): member for name, member in members.items() if member.serialization.get("location") == "header"}
+    own = tuple(member.serialization["name"] for member in members.values() if member.serialization.get("location") == "headers")
+    for name, value in response.headers.items():
+        name = name.lower()
+        if name in headers:
+            if headers[name].type_name != "timestamp":
+                scalar(headers[name], value, f"{model.name}.{name}", faults)
+        elif name.startswith("x-amz-") and name not in EVERYWHERE and not (own and name.startswith(own)):
+            faults.add(f"unknown header {name}")
+    if shape is not None and "payload" in shape.serialization:
+        return
+    if any("location" not in member.serialization for member in members.values()):
+        walk_xml(shape, xml.fromstring(response.content), model.name, faults)
+    elif response.content:
+        faults.add("a body where none is")
 
 
 def walk_xml(shape, element, path, faults, extra=()):

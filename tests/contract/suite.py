@@ -22,6 +22,7 @@ import checks_iam  # noqa: F401
 import checks_iam_policies  # noqa: F401
 import checks_logs  # noqa: F401
 import checks_parameters  # noqa: F401
+import checks_s3  # noqa: F401
 import checks_secrets  # noqa: F401
 import checks_ssm_sts  # noqa: F401
 import checks_tagging  # noqa: F401

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::support::command::{Ran, STACK, Tree, example};
 use crate::support::served::Served;
 
+mod leased;
 mod signed;
 
 const SAVE: &[&str] = &["plan", "manifests", "--out", "plan.json"];
@@ -73,7 +74,7 @@ fn what_was_done_is_refused_from_anywhere() {
     let tree = tree();
     tree.in_sandbox(SAVE).ends_with(0);
     tree.in_sandbox(APPLY).ends_with(0);
-    std::fs::remove_dir_all(tree.path("../sandbox.json.plans")).unwrap();
+    std::fs::remove_dir_all(tree.path("../.local/state/farpost/plans")).unwrap();
     let ran = tree.in_sandbox(APPLY).ends_with(3);
     ran.complains(&["already-applied", "everything that this plan would do is done already", "exists as vpc-"]);
 }
@@ -210,7 +211,7 @@ fn save_and_apply(example: &Path) {
     assert!(ran.code == 4 || ran.stdout.contains("Converged"), "{name}: {}", ran.stdout);
     check(tree.in_sandbox(&["apply", "plan.json", "--yes"]), &[3]);
     // Without the note, the state itself tells.
-    std::fs::remove_dir_all(tree.path("../sandbox.json.plans")).unwrap();
+    std::fs::remove_dir_all(tree.path("../.local/state/farpost/plans")).unwrap();
     let again = check(tree.in_sandbox(&["apply", "plan.json", "--yes"]), &[3]);
     let is_told = ["already-applied", "partly-applied", "plan-moved"].iter().any(|code| again.stderr.contains(code));
     assert!(is_told, "{name}: {}", again.stderr);

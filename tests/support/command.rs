@@ -72,6 +72,7 @@ impl Tree {
             command.env_remove(name);
         }
         command.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", self.directory.path()).env("NO_COLOR", "1");
+        command.env("XDG_STATE_HOME", self.directory.path().join("state"));
         command
     }
 

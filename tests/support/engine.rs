@@ -28,7 +28,11 @@ impl Engine {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let http = SharedHttpClient::new(SandboxClient::new(Arc::clone(sandbox)));
         let access = Access { region: Some(sandbox.region()), ..Access::default() };
-        let patience = Patience { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
+        let patience = Patience {
+            first: Duration::from_millis(1),
+            longest: Duration::from_millis(5),
+            settles: Duration::from_millis(10),
+        };
         let aws = runtime.block_on(Aws::connect(&access, Some(http), patience)).unwrap();
         Self { runtime, aws: Arc::new(aws) }
     }

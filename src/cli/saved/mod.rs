@@ -6,13 +6,13 @@ mod signature;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub(super) use self::claim::Claim;
+use self::claim::Claim;
 use super::apply::run;
-use super::session::{Manifests, connect};
+use super::session::Manifests;
+use super::writer::{Locking, as_writer};
 use super::{Failure, Global, Output, talk};
 use crate::aws::Aws;
 use crate::desired::Desired;
@@ -93,16 +93,24 @@ pub(super) fn refuse_unsigned(verify: Option<&PathBuf>) -> Result<(), Failure> {
     Err(refused("unsigned", message, "save and sign a plan: farpost plan PATH --out FILE --sign KEY"))
 }
 
+/// On which terms a saved plan is applied.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    /// Whose signature it must have.
+    pub(super) verify: Option<&'a PathBuf>,
+    pub(super) locking: &'a Locking,
+    pub(super) yes: bool,
+}
+
 /// Applies a saved plan, once, if everything that it was made of is still so.
 pub(super) async fn apply(
     global: &Global,
     path: &Path,
     manifests: Vec<PathBuf>,
-    verify: Option<&PathBuf>,
-    yes: bool,
+    terms: Terms<'_>,
 ) -> Result<ExitCode, Failure> {
     let bytes = file::read(path)?;
-    if let Some(allowed) = verify {
+    if let Some(allowed) = terms.verify {
         let by = signature::verify(&bytes, path, allowed)?;
         talk(&format!("{} is signed by {by}\n", path.display()));
     }
@@ -112,20 +120,22 @@ pub(super) async fn apply(
         check_manifests(global, &saved, manifests)?;
     }
     let desired = saved.desired(&path.to_string_lossy()).map_err(Failure::Findings)?;
-    let aws = connect(global, &desired.stack).await?;
-    let claim = Claim::new(global, &saved)?;
+    let claim = Claim::new(&saved, desired.stack.lease.clone());
     claim.refuse_used()?;
-    let plan = renewed(&aws, &desired, &saved).await?;
     if global.output != Output::Json {
         let digest = saved.manifests.get(..12).unwrap_or_default();
         talk(&format!("plan {} of {}, manifests {digest}\n", saved.id.get(..8).unwrap_or_default(), saved.made));
     }
     let once = Once { saved: &saved, claim };
-    run(global, &aws, &desired, plan, Goal::Converge, yes, Some(&once)).await
+    as_writer(global, &desired.stack, terms.locking, async |writer| {
+        let plan = writer.unless_stopped(renewed(&writer.aws, &desired, &saved)).await??;
+        run(global, &writer, &desired, plan, Goal::Converge, terms.yes, Some(&once)).await
+    })
+    .await
 }
 
 /// Reads AWS again and makes the saved plan one of today.
-async fn renewed(aws: &Arc<Aws>, desired: &Desired, saved: &SavedPlan) -> Result<Plan, Failure> {
+async fn renewed(aws: &Aws, desired: &Desired, saved: &SavedPlan) -> Result<Plan, Failure> {
     let purpose = if saved.deep { Purpose::Deep } else { Purpose::Survey };
     let survey = survey(aws, &desired.place(), &desired.wanted(), purpose).await?;
     // How many may go was settled when the plan was made; that it is the same plan is what is asked now.
@@ -171,7 +181,8 @@ impl Once<'_> {
     ///
     /// # Errors
     /// It is used already, or that cannot be noted.
-    pub(super) fn begin(&self) -> Result<(), Failure> {
+    pub(super) async fn begin(&self, aws: &Aws) -> Result<(), Failure> {
+        self.claim.take_for_all(aws).await?;
         self.claim.take()
     }
 

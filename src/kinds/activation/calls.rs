@@ -49,7 +49,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Activ
 /// Whether activations can be asked for at all. Where nothing says that there is one, a close look asks all the same, and
 /// who may not ask, or has an endpoint without them, has made none.
 async fn may_ask(aws: &Aws) -> bool {
-    let call = aws.ssm_once().describe_activations().max_results(1).send();
+    let call = aws.ssm().describe_activations().max_results(1).send();
     let answer = call.await.map_err(fault("ssm:DescribeActivations"));
     !matches!(answer, Err(Fault { cause: Cause::Denied | Cause::UnknownOperation, .. }))
 }
@@ -152,7 +152,7 @@ async fn make(aws: &Aws, target: &Target<ActivationSpec>) -> Result<(), Fault> {
         tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let tags = tags.map_err(|error| Fault::found(OPERATION, Cause::Invalid, error.to_string()))?;
     let call = aws
-        .ssm_once()
+        .ssm()
         .create_activation()
         .iam_role(&spec.iam_role)
         .set_registration_limit(spec.registration_limit)

@@ -17,7 +17,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Inter
 
 pub(super) async fn create(aws: &Aws, target: &Target<InternetGatewaySpec>) -> Result<String, Fault> {
     let answer = aws
-        .ec2_once()
+        .ec2()
         .create_internet_gateway()
         .tag_specifications(tag_specification(ResourceType::InternetGateway, &target.tags))
         .send()

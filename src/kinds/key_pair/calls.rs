@@ -36,7 +36,7 @@ async fn describe(aws: &Aws, filter: Filter) -> Result<Vec<Found<KeyPairSpec>>, 
 
 pub(super) async fn create(aws: &Aws, target: &Target<KeyPairSpec>) -> Result<String, Fault> {
     let name = target.full.name(&target.address.name);
-    aws.ec2_once()
+    aws.ec2()
         .import_key_pair()
         .key_name(name)
         .public_key_material(Blob::new(target.full.public_key_material.as_bytes()))

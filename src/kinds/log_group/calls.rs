@@ -103,7 +103,7 @@ pub(super) async fn create(aws: &Aws, target: &Target<LogGroupSpec>) -> Result<S
     let spec = &target.full;
     let name = spec.name(&target.address.name);
     let call = aws
-        .logs_once()
+        .logs()
         .create_log_group()
         .log_group_name(name)
         .set_log_group_class(spec.log_group_class.as_deref().map(LogGroupClass::from))

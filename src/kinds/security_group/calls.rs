@@ -37,7 +37,7 @@ pub(super) async fn describe(aws: &Aws, filter: Filter) -> Result<Vec<Found<Secu
 pub(super) async fn create(aws: &Aws, target: &Target<SecurityGroupSpec>) -> Result<String, Fault> {
     let full = &target.full;
     let call = || {
-        aws.ec2_once()
+        aws.ec2()
             .create_security_group()
             .group_name(full.name(&target.address.name))
             .description(full.description.as_deref().unwrap_or(super::spec::DESCRIPTION))

@@ -1,9 +1,10 @@
 //! The calls that change a service.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_ecs::types;
+use tokio::time::Instant;
 
 use super::DEFAULT_CLUSTER;
 use super::lower::{long_arn, parts};

@@ -18,7 +18,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Subne
 pub(super) async fn create(aws: &Aws, target: &Target<SubnetSpec>) -> Result<String, Fault> {
     let spec = &target.spec;
     let call = || {
-        aws.ec2_once()
+        aws.ec2()
             .create_subnet()
             .vpc_id(&spec.vpc_id)
             .cidr_block(&spec.cidr_block)

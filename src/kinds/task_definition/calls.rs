@@ -142,7 +142,7 @@ pub(super) async fn register(aws: &Aws, target: &Target<TaskDefinitionSpec>) -> 
     let mut tags = target.tags.clone();
     tags.insert(HASH_TAG.to_owned(), wanted);
     let call = || {
-        let call = spec.register(aws.ecs_once())?;
+        let call = spec.register(aws.ecs())?;
         Ok(call.family(&family).set_tags(Some(sdk_tags(&tags))))
     };
     let unfit = |error: aws_smithy_types::error::operation::BuildError| {

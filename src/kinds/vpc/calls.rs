@@ -57,7 +57,7 @@ async fn attribute(aws: &Aws, id: &str, name: VpcAttributeName) -> Result<bool, 
 pub(super) async fn create(aws: &Aws, target: &Target<VpcSpec>) -> Result<String, Fault> {
     let spec = &target.spec;
     let answer = aws
-        .ec2_once()
+        .ec2()
         .create_vpc()
         .cidr_block(&spec.cidr_block)
         .set_instance_tenancy(spec.instance_tenancy.map(|tenancy| match tenancy {

@@ -9,9 +9,10 @@ use super::input::{bad_value, missing_parameter, required, word};
 use super::kinds::KEY_PAIR;
 use super::listing::{Filter, filtered, pick};
 use super::rsa::Key;
-use super::{Entry, md5, sha1, tags, timestamp};
+use super::{Entry, tags, timestamp};
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
+use crate::sandbox::{md5, sha1};
 
 pub(super) const OPERATIONS: &[Entry] = &[
     ("ImportKeyPair", "KeyName! PublicKeyMaterial! TAGS", import),

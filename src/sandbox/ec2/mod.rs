@@ -14,14 +14,12 @@ mod instance_type;
 mod key_pair;
 mod kinds;
 mod listing;
-mod md5;
 mod network_interface;
 mod route;
 mod route_table;
 mod rsa;
 mod security_group;
 mod security_group_rule;
-mod sha1;
 mod subnet;
 mod tags;
 #[cfg(test)]

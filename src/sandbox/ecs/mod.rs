@@ -46,7 +46,7 @@ use super::Operation;
 use super::state::State;
 
 /// Everything that exists in ECS.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(in crate::sandbox) struct Ecs {
     clusters: IndexMap<String, clusters::Cluster>,
     families: BTreeMap<String, task_definitions::Family>,
@@ -68,7 +68,7 @@ pub(in crate::sandbox) struct Ecs {
 }
 
 /// A `RunTask` call that may be repeated.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Run {
     at: Timestamp,
     request: Value,

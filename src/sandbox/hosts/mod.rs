@@ -136,7 +136,7 @@ impl Sandbox {
             operation: operation.into(),
             input,
             region: self.region(),
-            now: Timestamp::now(),
+            now: self.now(),
         };
         self.perform(&call).map_err(HostRefusal::from)
     }

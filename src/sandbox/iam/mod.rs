@@ -24,7 +24,7 @@ use super::state::State;
 use super::wire::AwsError;
 
 /// Everything that IAM keeps. Names are unique whatever their case, so the keys are names in lower case.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Iam {
     roles: BTreeMap<String, Role>,
     profiles: BTreeMap<String, Profile>,

@@ -18,13 +18,13 @@ use super::state::State;
 use super::wire::AwsError;
 
 /// Everything that exists in CloudWatch Logs.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(in crate::sandbox) struct Logs {
     /// By name, in the order in which AWS lists them.
     groups: BTreeMap<String, LogGroup>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct LogGroup {
     /// Without `:*`.
     arn: String,

@@ -23,12 +23,12 @@ type Tags = BTreeMap<String, String>;
 
 /// Everything that exists in Secrets Manager, by name. One whose time has come stays until its name is taken again, and
 /// is not seen any more.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(in crate::sandbox) struct Secrets {
     secrets: BTreeMap<String, Secret>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Secret {
     name: String,
     /// With the six characters that tell it from another of its name.
@@ -43,13 +43,13 @@ struct Secret {
     tags: Tags,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Deletion {
     asked: Timestamp,
     due: Timestamp,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Version {
     id: String,
     value: Content,

@@ -16,7 +16,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How far off an expiry may be.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Activation {
     id: String,
     /// Of the code, which is shown once.

@@ -27,7 +27,7 @@ use super::wire::AwsError;
 type Tags = BTreeMap<String, String>;
 
 /// Everything that exists in Systems Manager beside the public parameters, which the world has.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(in crate::sandbox) struct Ssm {
     /// By id, deleted ones not among them.
     activations: BTreeMap<String, activations::Activation>,

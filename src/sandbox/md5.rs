@@ -1,4 +1,4 @@
-//! MD5 (RFC 1321), which EC2 shows RSA keys by.
+//! MD5 (RFC 1321), which EC2 shows RSA keys by, and S3 the content of objects.
 
 const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 

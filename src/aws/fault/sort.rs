@@ -1,0 +1,205 @@
+//! AWS's error codes, sorted by what to do next.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use super::Cause;
+
+/// Sorts AWS's codes. The tables hold what the operations of our kinds document; what is in none is invalid input, unless
+/// the status says that AWS failed.
+pub(super) fn cause(code: &str, message: &str, status: u16) -> Cause {
+    let by_message = BY_MESSAGE.iter().find(|(part, _)| message.contains(part));
+    if let Some((_, cause)) = by_message {
+        return *cause;
+    }
+    if let Some((_, cause)) = BY_CODE.iter().find(|(known, _)| *known == code) {
+        return *cause;
+    }
+    let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| code.ends_with(suffix));
+    if ends(&["NotFound", "NotFoundException", ".NotFoundException"]) {
+        Cause::NotFound
+    } else if ends(&["Duplicate", "AlreadyExists", "AlreadyExistsException"]) {
+        Cause::AlreadyExists
+    } else if ends(&["LimitExceeded", "LimitExceededException"]) {
+        Cause::Quota
+    } else if code.starts_with("Throttl") || code.starts_with("TooManyRequests") {
+        Cause::Throttled
+    } else if status >= 500 {
+        Cause::NoAnswer
+    } else {
+        Cause::Invalid
+    }
+}
+
+/// The code of an error as it stands in the answer, and what it means; no code when the answer has none.
+pub(in crate::aws) fn of_answer(answer: &HttpResponse) -> (String, Cause) {
+    let status = answer.status().as_u16();
+    let body = answer.body().bytes().and_then(|body| std::str::from_utf8(body).ok()).unwrap_or_default();
+    let code = answer
+        .headers()
+        .get("x-amzn-errortype")
+        .or_else(|| json_text(body, "__type"))
+        .or_else(|| element(body, "Code"));
+    // `com.amazonaws.ecs#ClientException`, `ClientException:http://…`
+    let code = code.unwrap_or_default().rsplit('#').next().and_then(|code| code.split(':').next()).unwrap_or_default();
+    if code.is_empty() && !(400..500).contains(&status) {
+        return (String::new(), Cause::NoAnswer);
+    }
+    let message =
+        element(body, "Message").or_else(|| json_text(body, "message")).or_else(|| json_text(body, "Message"));
+    (code.to_owned(), cause(code, message.unwrap_or_default(), status))
+}
+
+fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    rest.split_once("</").map(|(text, _)| text)
+}
+
+fn json_text<'a>(body: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = body.split_once(&format!("\"{name}\""))?;
+    let (_, rest) = rest.split_once(':')?;
+    rest.trim_start().strip_prefix('"')?.split('"').next()
+}
+
+const BY_MESSAGE: &[(&str, Cause)] = &[
+    ("The service cannot be stopped while deployments are active", Cause::InUse),
+    ("Unable to Start a service that is still Draining", Cause::InUse),
+    ("Creation of service was not idempotent", Cause::AlreadyExists),
+    ("Unable to describe task definition", Cause::NotFound),
+    ("has a dependent object", Cause::InUse),
+    ("No Container Instances were found in your cluster", Cause::Capacity),
+    // Of an instance whose profile is being taken away. Its code, IncorrectState, other operations use for good.
+    ("There is an existing association for instance", Cause::InUse),
+];
+
+const BY_CODE: &[(&str, Cause)] = &[
+    ("RequestLimitExceeded", Cause::Throttled),
+    ("Throttling", Cause::Throttled),
+    ("ThrottlingException", Cause::Throttled),
+    ("ThrottledException", Cause::Throttled),
+    ("RequestThrottled", Cause::Throttled),
+    ("RequestThrottledException", Cause::Throttled),
+    ("TooManyRequestsException", Cause::Throttled),
+    ("BandwidthLimitExceeded", Cause::Throttled),
+    ("PriorRequestNotComplete", Cause::Throttled),
+    ("TransactionInProgressException", Cause::Throttled),
+    ("EC2ThrottledException", Cause::Throttled),
+    ("SlowDown", Cause::Throttled),
+    ("InternalError", Cause::NoAnswer),
+    ("ServiceFailure", Cause::NoAnswer),
+    ("InternalFailure", Cause::NoAnswer),
+    ("ServerException", Cause::NoAnswer),
+    ("ServiceUnavailable", Cause::NoAnswer),
+    ("ServiceUnavailableException", Cause::NoAnswer),
+    ("Unavailable", Cause::NoAnswer),
+    ("RequestTimeout", Cause::NoAnswer),
+    ("InternalServerError", Cause::NoAnswer),
+    ("InternalServiceError", Cause::NoAnswer),
+    ("NoSuchEntity", Cause::NotFound),
+    ("NoSuchEntityException", Cause::NotFound),
+    ("Gateway.NotAttached", Cause::NotFound),
+    ("InvalidActivation", Cause::NotFound),
+    ("InvalidActivationId", Cause::NotFound),
+    // Of managed nodes and of whatever Systems Manager tags.
+    ("InvalidInstanceId", Cause::NotFound),
+    ("InvalidResourceId", Cause::NotFound),
+    ("ResourceExistsException", Cause::AlreadyExists),
+    ("TooManyUpdates", Cause::InUse),
+    ("ServiceNotActiveException", Cause::NotFound),
+    ("EntityAlreadyExists", Cause::AlreadyExists),
+    ("EntityAlreadyExistsException", Cause::AlreadyExists),
+    ("Resource.AlreadyAssociated", Cause::AlreadyExists),
+    ("DependencyViolation", Cause::InUse),
+    ("DeleteConflict", Cause::InUse),
+    ("DeleteConflictException", Cause::InUse),
+    ("InvalidGroup.InUse", Cause::InUse),
+    ("ResourceInUseException", Cause::InUse),
+    ("UpdateInProgressException", Cause::InUse),
+    ("ClusterContainsServicesException", Cause::InUse),
+    ("ClusterContainsTasksException", Cause::InUse),
+    ("ClusterContainsContainerInstancesException", Cause::InUse),
+    ("ClusterContainsCapacityProviderException", Cause::InUse),
+    ("ConcurrentModification", Cause::InUse),
+    ("ConcurrentModificationException", Cause::InUse),
+    ("EntityTemporarilyUnmodifiable", Cause::InUse),
+    ("EntityTemporarilyUnmodifiableException", Cause::InUse),
+    ("OperationAbortedException", Cause::InUse),
+    ("InsufficientInstanceCapacity", Cause::Capacity),
+    ("InsufficientCapacity", Cause::Capacity),
+    ("InsufficientFreeAddressesInSubnet", Cause::Capacity),
+    ("VcpuLimitExceeded", Cause::Quota),
+    ("UnauthorizedAccess", Cause::Denied),
+    ("AccessDenied", Cause::Denied),
+    ("AccessDeniedException", Cause::Denied),
+    ("UnauthorizedOperation", Cause::Denied),
+    ("OptInRequired", Cause::Denied),
+    ("AuthFailure", Cause::Credentials),
+    ("ExpiredToken", Cause::Credentials),
+    ("ExpiredTokenException", Cause::Credentials),
+    ("RequestExpired", Cause::Credentials),
+    ("InvalidClientTokenId", Cause::Credentials),
+    ("UnrecognizedClientException", Cause::Credentials),
+    ("RequestTimeTooSkewed", Cause::Credentials),
+    ("RequestInTheFuture", Cause::Credentials),
+    ("SignatureDoesNotMatch", Cause::Credentials),
+    ("InvalidSignatureException", Cause::Credentials),
+    ("MissingAuthenticationToken", Cause::Credentials),
+    ("MissingAuthenticationTokenException", Cause::Credentials),
+    ("InvalidAction", Cause::UnknownOperation),
+    ("UnknownOperationException", Cause::UnknownOperation),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_by_what_to_do_next() {
+        let cases = [
+            ("InvalidVpcID.NotFound", "", Cause::NotFound),
+            ("InvalidGroup.Duplicate", "", Cause::AlreadyExists),
+            ("VpcLimitExceeded", "", Cause::Quota),
+            ("ClientException", "Unable to describe task definition.", Cause::NotFound),
+            ("ThrottlingException", "Rate exceeded", Cause::Throttled),
+            ("InvalidParameterValue", "", Cause::Invalid),
+            ("IncorrectState", "There is an existing association for instance i-1", Cause::InUse),
+            ("IncorrectState", "", Cause::Invalid),
+        ];
+        for (code, message, expected) in cases {
+            assert_eq!(cause(code, message, 400), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn codes_are_read_from_answers_of_every_format() {
+        let answer =
+            |status: u16, body: &'static str| of_answer(&HttpResponse::new(status.try_into().unwrap(), body.into()));
+        let cases = [
+            (
+                503,
+                "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>x</Message></Error></Errors></Response>",
+                "RequestLimitExceeded",
+                Cause::Throttled,
+            ),
+            (
+                400,
+                r#"{"__type":"com.amazonaws.ecs#ThrottlingException","message":"Rate exceeded"}"#,
+                "ThrottlingException",
+                Cause::Throttled,
+            ),
+            (
+                400,
+                r#"{"__type": "LimitExceededException", "message": "too many"}"#,
+                "LimitExceededException",
+                Cause::Quota,
+            ),
+            (500, r#"{"__type":"ServerException"}"#, "ServerException", Cause::NoAnswer),
+            (500, r#"{"__type":"SomethingNew"}"#, "SomethingNew", Cause::NoAnswer),
+            (502, "<html>bad gateway</html>", "", Cause::NoAnswer),
+            (200, "<Crea", "", Cause::NoAnswer),
+            (404, "not here", "", Cause::Invalid),
+        ];
+        for (status, body, code, cause) in cases {
+            assert_eq!(answer(status, body), (code.to_owned(), cause), "{body}");
+        }
+    }
+}
