@@ -44,6 +44,8 @@ pub fn page(kind: &str) -> Option<String> {
     for (name, text) in about.attributes {
         writeln!(out, "- `${{{kind}.NAME.{name}}}`: {text}").ok();
     }
+    let minutes = about.patience_minutes;
+    writeln!(out, "\nWork on it may take {minutes} minutes, unless `lifecycle.timeouts` says otherwise.").ok();
     out.push_str("\n## Calls, which are the IAM actions that it needs\n\n");
     for call in about.calls.iter().chain(about.permissions) {
         writeln!(out, "- `{call}`").ok();
@@ -67,7 +69,8 @@ pub fn field(kind: &str, path: &str) -> Result<String, Option<String>> {
             ((of_documents.schema)(), &About::DEFAULT)
         }
     };
-    let wanted = path.replace("[]", "");
+    // As it stands in a manifest, or without what all of them have in common.
+    let wanted = path.strip_prefix("spec.").unwrap_or(path).replace("[]", "");
     let fields = fields(&schema);
     let plain = |field: &Field| field.path.replace("[]", "");
     let below: Vec<&Field> = fields.iter().filter(|field| covers(&[wanted.as_str()], &plain(field))).collect();

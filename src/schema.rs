@@ -48,9 +48,25 @@ pub fn document(kind: &str) -> Option<Value> {
                 "properties": {
                     "preventDestroy": {"type": "boolean", "description": "Refuse plans that delete or replace it."},
                     "onDelete": {"enum": ["delete", "retain"], "description": "What happens when it is not declared any more."},
+                    "replace": {"enum": ["createFirst", "deleteFirst"], "description": "Which of the two is there first when it is replaced. Absent: the new one, where it can be."},
                     "ignoreChanges": {
                         "type": "array", "items": {"type": "string"},
                         "description": "Paths of fields whose differences are left alone."
+                    },
+                    "sensitive": {
+                        "type": "array", "items": {"type": "string"},
+                        "description": "Paths of fields whose values are shown to nobody, as containerDefinitions[till].environment[TOKEN]."
+                    },
+                    "timeouts": {
+                        "description": "How long work on it may take, as 45m or 1h30m: one duration for all, or one for each sort of work.",
+                        "anyOf": [
+                            duration(),
+                            {
+                                "type": "object",
+                                "properties": {"create": duration(), "update": duration(), "delete": duration()},
+                                "additionalProperties": false
+                            }
+                        ]
                     }
                 },
                 "additionalProperties": false
@@ -64,6 +80,10 @@ pub fn document(kind: &str) -> Option<Value> {
         members.insert("$defs".to_owned(), definitions);
     }
     Some(schema)
+}
+
+fn duration() -> Value {
+    json!({"type": "string", "pattern": "^([0-9]+h([0-9]+m)?([0-9]+s)?|[0-9]+m([0-9]+s)?|[0-9]+s)$"})
 }
 
 /// The schema of a document of any kind.

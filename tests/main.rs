@@ -10,6 +10,7 @@ mod fields;
 mod guards;
 mod hosts;
 mod interrupt;
+mod lease;
 mod moto;
 mod reference;
 mod saved;

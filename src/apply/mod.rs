@@ -47,6 +47,9 @@ pub enum Event {
         work: Work,
         id: String,
         seconds: f64,
+        /// What is missing yet, where it was not waited for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left: Option<String>,
     },
     Failed {
         address: Address,
@@ -72,6 +75,9 @@ pub struct Outcome {
     pub done: Vec<Address>,
     pub failed: Vec<Failure>,
     pub skipped: Vec<Address>,
+    /// What of the done is not ready yet and was not waited for, and what each is missing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub left: BTreeMap<Address, String>,
     /// Whether it was stopped before its end: by the user, or because nothing could be written any more.
     pub interrupted: bool,
     /// Why it was stopped, where that was not the user.
@@ -104,6 +110,18 @@ impl Outcome {
     }
 }
 
+/// How long what was created or changed is waited for, unless something else needs it: then until it is ready.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Wait {
+    /// Until AWS has accepted it and answers it as it is declared
+    None,
+    /// Services and tasks until their deployment has a task that runs; everything else until it is ready
+    Started,
+    /// Until it is ready
+    #[default]
+    Stable,
+}
+
 /// What all steps of a run share.
 #[derive(Debug)]
 struct Run {
@@ -112,6 +130,9 @@ struct Run {
     known: Mutex<BTreeMap<Address, Attributes>>,
     events: mpsc::UnboundedSender<Event>,
     stop: CancellationToken,
+    wait: Wait,
+    /// What was not waited for, and what it was missing.
+    left: Mutex<BTreeMap<Address, String>>,
     /// Steps whose object is not there, and is for somebody else to bring.
     absent: Mutex<BTreeSet<usize>>,
     /// Who may begin.
@@ -135,6 +156,17 @@ pub async fn apply(
     events: mpsc::UnboundedSender<Event>,
     stop: CancellationToken,
 ) -> Outcome {
+    apply_waiting(aws, plan, Wait::Stable, events, stop).await
+}
+
+/// The same, with less waiting.
+pub async fn apply_waiting(
+    aws: Arc<Aws>,
+    plan: Plan,
+    wait: Wait,
+    events: mpsc::UnboundedSender<Event>,
+    stop: CancellationToken,
+) -> Outcome {
     aws.start_run();
     let held = aws.held();
     let unfinished = held.as_ref().map(Held::unfinished).unwrap_or_default();
@@ -146,8 +178,8 @@ pub async fn apply(
     let (turns, looks) = (Semaphore::new(CONCURRENCY), Semaphore::new(LOOKS));
     // A run that cannot go on stops itself, not whatever else its caller does.
     let stop = stop.child_token();
-    let absent = Mutex::default();
-    let run = Arc::new(Run { aws, plan, known, events, stop, absent, turns, looks, held, unfinished });
+    let (left, absent) = (Mutex::default(), Mutex::default());
+    let run = Arc::new(Run { aws, plan, known, events, stop, wait, left, absent, turns, looks, held, unfinished });
     let mut queue = Queue::new(&run.plan.steps);
     let mut states = vec![StepState::Open; run.plan.steps.len()];
     let mut outcome = Outcome::default();
@@ -289,7 +321,9 @@ fn finish(
         Ok(id) => {
             states[index] = StepState::Done;
             outcome.done.push(address.clone());
-            send(run, Event::Done { address, work, id, seconds: took.as_secs_f64() });
+            let left = run.left().get(&address).cloned();
+            outcome.left.extend(left.clone().map(|why| (address.clone(), why)));
+            send(run, Event::Done { address, work, id, seconds: took.as_secs_f64(), left });
         }
         Err(stopped) => {
             states[index] = StepState::Failed;
@@ -346,6 +380,10 @@ impl Run {
 
     fn absent(&self) -> std::sync::MutexGuard<'_, BTreeSet<usize>> {
         self.absent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, String>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, Attributes>> {

@@ -7,14 +7,16 @@ use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
-use super::{Event, Run, send};
+use super::{Event, Run, Wait, send};
 use crate::address::Address;
 use crate::aws::{Cause, Fault, is_looked_for};
-use crate::kinds::{AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, by_name};
+use crate::kinds::{
+    AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, blockers, by_name,
+};
 use crate::lease::Held;
-use crate::manifest::substitute;
+use crate::manifest::{durations, substitute};
 use crate::observed::{Shared, Survey, WantedByKind};
-use crate::plan::{Action, Change, Step, Work, carry_over, diff, tags};
+use crate::plan::{Action, Change, Order, Step, Work, carry_over, diff, keep, tags};
 
 /// Why a step ended early.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ const PERSISTENCE: &[(Cause, Duration)] = &[
 ];
 /// How many of the longest pauses something is waited for that needs an object which is not there.
 const LITTLE: u32 = 18;
+/// After how many of the longest pauses it is asked again what keeps something from being deleted.
+const SELDOM: u32 = 3;
 /// How long AWS may take to answer a read as an accepted change has made it.
 const READ_BACK: Duration = Duration::from_secs(120);
 
@@ -80,7 +84,11 @@ struct Object<'a> {
     step: &'a Step,
     change: &'a Change,
     kind: &'static dyn AnyKind,
+    /// How long the work may take, and until when that is.
+    timeout: Duration,
     deadline: Instant,
+    /// Whether other steps wait for it.
+    is_needed: bool,
     /// Its place among those that are worked on; while it waits, somebody else has it.
     turn: Mutex<Option<SemaphorePermit<'a>>>,
 }
@@ -92,8 +100,15 @@ pub(super) async fn work<'a>(run: &'a Run, index: usize, turn: Option<SemaphoreP
     let Some(kind) = by_name(&step.address.kind) else {
         return Err(Stopped::Because(format!("this farpost has no kind {}", step.address.kind), None));
     };
-    let deadline = Instant::now() + Duration::from_secs(kind.about().patience_minutes * 60);
-    Object { run, step, change, kind, deadline, turn: Mutex::new(turn) }.work().await
+    let declared = match step.work {
+        Work::Create => change.timeouts.create,
+        Work::Update | Work::Await => change.timeouts.update,
+        Work::Delete => change.timeouts.delete,
+    };
+    let timeout = Duration::from_secs(declared.unwrap_or(kind.about().patience_minutes * 60));
+    let deadline = Instant::now() + timeout;
+    let is_needed = run.plan.steps.iter().any(|other| other.after.contains(&index));
+    Object { run, step, change, kind, timeout, deadline, is_needed, turn: Mutex::new(turn) }.work().await
 }
 
 impl<'a> Object<'a> {
@@ -113,8 +128,9 @@ impl<'a> Object<'a> {
         let target = self.target()?;
         let id = match &live {
             Some(live) => live.id.clone(),
-            None => self.create(&self.heir(&target)?).await?,
+            None => self.create_in_place_of(&self.heir(&target)?).await?,
         };
+        let leaving = self.run.plan.leaving(self.kind.about());
         let (begun, little) = (Instant::now(), self.run.aws.patience.longest * LITTLE);
         let mut retagged = false;
         let mut asked: Option<Asked> = None;
@@ -125,12 +141,11 @@ impl<'a> Object<'a> {
                 self.pause(&mut look, "not visible yet").await?;
                 continue;
             };
-            let mut missing: Vec<String> = diff(self.kind.about(), &target.full, &live.spec, &self.change.ignored)
-                .into_iter()
-                .map(|change| change.path)
-                .collect();
-            let (set, gone) = tags::difference(&target.tags, &live.tags);
             let about = self.kind.about();
+            let wanted = self.for_now(&target, &live, &leaving);
+            let changes = diff(about, &wanted, &live.spec, &self.change.ignored).into_iter();
+            let mut missing: Vec<String> = changes.map(|change| change.path).collect();
+            let (set, gone) = tags::difference(&target.tags, &live.tags);
             if about.fixed_tags {
                 missing.extend(tags::changes(&target.tags, &live.tags).into_iter().map(|change| change.path));
             }
@@ -147,7 +162,7 @@ impl<'a> Object<'a> {
             // Once a call asked for the change only reading is left, or a kind would be changed twice.
             if !missing.is_empty() && asked.as_ref().is_none_or(|asked| asked.is_lost(self.run.aws.patience.settles)) {
                 let changed = Changed(missing);
-                let full = carry_over(&target.full, &live.spec, &target.ignored);
+                let full = carry_over(&wanted, &live.spec, &target.ignored);
                 let target = Target { full, ..target.clone() };
                 match self.kind.update(&self.run.aws, &target, &live, &changed).await {
                     Ok(Progress::Done) => asked = Some(Asked::new(live.readiness, true)),
@@ -181,6 +196,10 @@ impl<'a> Object<'a> {
                     self.run.known().insert(self.step.address.clone(), live.attributes);
                     return Ok(live.id);
                 }
+                Readiness::Pending(why) if self.may_be_left(&live) => {
+                    self.run.left().insert(self.step.address.clone(), why.clone());
+                    return Ok(live.id);
+                }
                 Readiness::Pending(why) => match self.absent().filter(|_| begun.elapsed() > little) {
                     Some(absent) => return Err(Stopped::Deferred(format!("{why}; {absent} is not there yet"))),
                     None => self.pause(&mut look, why).await?,
@@ -188,6 +207,16 @@ impl<'a> Object<'a> {
                 Readiness::Deferred(why) => return Err(Stopped::Deferred(why.clone())),
                 Readiness::Failed(why) => return Err(Stopped::Because(why.clone(), None)),
             }
+        }
+    }
+
+    /// Whether it is not waited for any longer. What others need always is.
+    fn may_be_left(&self, live: &Found) -> bool {
+        match self.run.wait {
+            _ if self.is_needed => false,
+            Wait::None => true,
+            Wait::Started => live.detail["started"] == true,
+            Wait::Stable => false,
         }
     }
 
@@ -202,7 +231,9 @@ impl<'a> Object<'a> {
     async fn create(&self, target: &Target) -> Result<String, Stopped> {
         let aws = &self.run.aws;
         let mut wait = Duration::ZERO;
-        if let Some(begun) = self.run.unfinished.get(&target.address) {
+        // Where what that run made is there, beside what it replaced, this is another.
+        let unfinished = self.run.unfinished.get(&target.address).filter(|_| self.change.replaces.len() < 2);
+        if let Some(begun) = unfinished {
             aws.resume(&target.address.to_string(), &begun.run);
             let now = self.run.held.as_ref().map_or(begun.at, Held::now);
             let age = Duration::try_from(now.duration_since(begun.at)).unwrap_or_default();
@@ -276,6 +307,33 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// What is wanted until everything that is leaving has left: those of its references to that which go with it.
+    fn for_now(&self, target: &Target, live: &Found, leaving: &[&str]) -> Value {
+        if leaving.is_empty() {
+            return target.full.clone();
+        }
+        let kept = keep(&target.full, &live.spec, leaving);
+        self.kind.normalise(&kept, &target.place).unwrap_or(kept)
+    }
+
+    /// Creates the object. Where AWS has no room for it beside the one that it replaces, that one goes first, if the plan
+    /// says so.
+    async fn create_in_place_of(&self, target: &Target) -> Result<String, Stopped> {
+        let fault = match self.create(target).await {
+            Err(Stopped::Fault(fault)) if self.may_make_room(&fault) => fault,
+            answer => return answer,
+        };
+        let why = format!("no room beside the old one, which goes first ({fault})");
+        send(self.run, Event::Waiting { address: target.address.clone(), why });
+        self.delete().await?;
+        self.create(target).await
+    }
+
+    fn may_make_room(&self, fault: &Fault) -> bool {
+        let is_full = matches!(fault.cause, Cause::Capacity | Cause::Quota);
+        is_full && matches!(self.change.order, Some(Order::Create { if_room: true, .. }))
+    }
+
     fn is_replaced(&self, found: &Found) -> bool {
         self.change.action == Action::Replace && self.change.live.as_ref().is_some_and(|live| live.id == found.id)
     }
@@ -306,25 +364,26 @@ impl<'a> Object<'a> {
 
     async fn delete(&self) -> Result<String, Stopped> {
         let Some(mut live) = self.change.live.clone() else { return Ok(String::new()) };
+        let most = durations::words(self.timeout);
         let (mut trouble, mut look) = (Trouble::default(), 0);
         let mut asked = false;
+        let mut held = None;
         loop {
             if !asked {
                 match self.kind.delete(&self.run.aws, &live).await {
                     Ok(Progress::Done) => asked = true,
-                    Ok(Progress::Waiting(why)) => self.pause(&mut look, &why).await?,
+                    Ok(Progress::Waiting(why)) => {
+                        self.pause(&mut look, &format!("{why}; for at most {most}")).await?;
+                    }
                     Err(fault) if fault.is_gone() => asked = true,
                     Err(fault) if fault.cause == Cause::InUse => {
-                        let why = format!("still in use: {}", fault.message);
-                        if Instant::now() > self.deadline {
-                            return Err(fault.into());
-                        }
+                        let why = self.held(&live, &fault, &mut held).await;
                         self.pause(&mut look, &why).await?;
                     }
                     Err(fault) => self.endure(fault, &mut trouble, &mut look).await?,
                 }
             }
-            match self.read(&live.id).await? {
+            match self.read_as(&live.id, &[]).await? {
                 None => return Ok(live.id),
                 Some(found) => live = found,
             }
@@ -338,6 +397,21 @@ impl<'a> Object<'a> {
                 self.pause(&mut look, &why).await?;
             }
         }
+    }
+
+    /// What keeps the object, asked at once and then now and again.
+    async fn held(&self, live: &Found, fault: &Fault, known: &mut Option<(Instant, String)>) -> String {
+        let is_fresh = |since: &Instant| since.elapsed() < self.run.aws.patience.longest * SELDOM;
+        if let Some((_, why)) = known.as_ref().filter(|(since, _)| is_fresh(since)) {
+            return why.clone();
+        }
+        let why = match self.kind.blockers(&self.run.aws, live).await {
+            Ok(blockers) if !blockers.is_empty() => blockers::told(&blockers),
+            Ok(_) => format!("still in use: {}", fault.message),
+            Err(denied) => format!("still in use: {}; what by could not be found out ({denied})", fault.message),
+        };
+        *known = Some((Instant::now(), why.clone()));
+        why
     }
 
     /// The declared object with the references that are known by now.
@@ -364,20 +438,14 @@ impl<'a> Object<'a> {
     }
 
     async fn read(&self, id: &str) -> Result<Option<Found>, Stopped> {
-        // A deleted object is read without it: what it refers to may be gone, and nothing is compared.
-        let wanted = match self.step.work {
-            Work::Delete => None,
-            Work::Create | Work::Update | Work::Await => Some(self.target()?),
-        };
-        let wanted: Vec<Wanted> = wanted
-            .into_iter()
-            .map(|target| Wanted {
-                key: self.kind.key(&target.address.name, &target.full, &target.place),
-                address: target.address,
-                spec: target.full,
-            })
-            .collect();
-        let found = self.scoped(Purpose::Settle(id), &wanted).await?;
+        let target = self.target()?;
+        let key = self.kind.key(&target.address.name, &target.full, &target.place);
+        self.read_as(id, &[Wanted { key, address: target.address, spec: target.full }]).await
+    }
+
+    /// An object that is deleted is read as nothing that is wanted: what it refers to may be gone, and nothing is compared.
+    async fn read_as(&self, id: &str, wanted: &[Wanted]) -> Result<Option<Found>, Stopped> {
+        let found = self.scoped(Purpose::Settle(id), wanted).await?;
         Ok(found.into_iter().find(|one| one.id == id))
     }
 
@@ -385,7 +453,11 @@ impl<'a> Object<'a> {
     async fn look(&self, target: &Target) -> Result<Option<Found>, Stopped> {
         let key = self.kind.key(&target.address.name, &target.full, &target.place);
         let wanted = [Wanted { address: target.address.clone(), key: key.clone(), spec: target.full.clone() }];
-        let found = self.scoped(Purpose::Find, &wanted).await?;
+        let mut found = self.scoped(Purpose::Find, &wanted).await?;
+        // What it replaces says the same of itself. An id that is a name comes back with the name.
+        if self.change.creates_first() || self.kind.about().id_prefix.is_some() {
+            found.retain(|one| !self.change.replaces.contains(&one.id));
+        }
         let is_ours = |one: &Found| one.owner(&target.place.stack) == Owner::Us(target.address.clone());
         let named = |one: &Found| key.is_some() && one.key == key;
         Ok(found.iter().find(|one| is_ours(one)).or_else(|| found.iter().find(|one| named(one))).cloned())
@@ -398,12 +470,12 @@ impl<'a> Object<'a> {
         self.run.aws.eventually(|| self.kind.read(&self.run.aws, &scope)).await
     }
 
-    /// Says what it waits for and waits, until the deadline of the kind.
+    /// Says what it waits for and waits, until the deadline.
     async fn pause(&self, look: &mut u32, why: &str) -> Result<(), Stopped> {
         if Instant::now() > self.deadline {
-            let minutes = self.kind.about().patience_minutes;
-            let message = format!("gave up after {minutes} minutes: {why}");
-            return Err(Stopped::Because(message, Some("run the same command again to go on waiting".to_owned())));
+            let message = format!("gave up after {}: {why}", durations::words(self.timeout));
+            let help = "run the same command again to go on waiting; lifecycle.timeouts gives it longer";
+            return Err(Stopped::Because(message, Some(help.to_owned())));
         }
         send(self.run, Event::Waiting { address: self.step.address.clone(), why: why.to_owned() });
         let pause = self.run.aws.patience.pause(*look);

@@ -57,6 +57,14 @@ pub fn canonical_cidr(text: &str) -> String {
     IpNet::from_str(text).map_or_else(|_| text.to_owned(), |block| block.trunc().to_string())
 }
 
+/// Whether two blocks have an address in common.
+pub fn blocks_overlap(one: &str, other: &str) -> bool {
+    match (IpNet::from_str(one), IpNet::from_str(other)) {
+        (Ok(one), Ok(other)) => one.contains(&other.network()) || other.contains(&one.network()),
+        _ => one == other,
+    }
+}
+
 /// Spells members as manifests do when they are spelled as the AWS CLI prints EC2's: `VpcId`. The keys of tags are
 /// no members.
 pub fn in_camel_case(value: &mut Value) {

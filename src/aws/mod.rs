@@ -5,6 +5,7 @@
 //! one policy (`repeat`), and passes what changes something through one gate (`write`).
 
 mod count;
+mod deployments;
 pub mod ec2;
 pub mod ecs;
 mod fault;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 
 use self::count::CountCalls;
 pub use self::count::Counts;
+pub use self::deployments::{Awaited, Deployments, Told, Which};
 pub use self::fault::{Cause, Fault, fault, told};
 use self::repeat::Repeat;
 pub use self::repeat::is_looked_for;
@@ -77,6 +79,7 @@ pub struct Aws {
     sts: aws_sdk_sts::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
     services: Services,
+    deployments: Deployments,
 }
 
 /// How long to wait between looks at something that takes time.
@@ -158,6 +161,7 @@ impl Aws {
                     .force_path_style(access.endpoint_url.is_some())
                     .build(),
             ),
+            deployments: Deployments::default(),
             secrets: client!(aws_sdk_secretsmanager),
             ssm: client!(aws_sdk_ssm),
             sts: client!(aws_sdk_sts),
@@ -195,6 +199,11 @@ impl Aws {
     /// Describes services of ECS.
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// What this run remembers of the services that it changes.
+    pub fn deployments(&self) -> &Deployments {
+        &self.deployments
     }
 
     pub fn iam(&self) -> &aws_sdk_iam::Client {
@@ -243,6 +252,7 @@ impl Aws {
     /// Makes the tokens that follow different from those before: what a later run creates is meant to be new, even
     /// when it looks the same.
     pub fn start_run(&self) {
+        self.deployments.clear();
         *self.run.lock().unwrap_or_else(PoisonError::into_inner) = run_name();
         self.resumed.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

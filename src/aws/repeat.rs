@@ -13,8 +13,8 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::retries::ErrorKind;
-use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+use aws_smithy_runtime_api::client::retries::{ErrorKind, RequestAttempts};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use tokio::time::Instant;
@@ -94,7 +94,9 @@ impl Intercept for Repeat {
         let spent = config.load::<Begun>().map_or(Duration::ZERO, |begun| begun.0.elapsed());
         let asked = context.response().and_then(retry_after).unwrap_or_default();
         let call = operation(config).unwrap_or_default();
-        let attempts = if is_repeated(&call, cause, spent, asked) { u32::MAX } else { 1 };
+        let made = config.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
+        // One more: what else reads this number plans for that many attempts.
+        let attempts = if is_repeated(&call, cause, spent, asked) { made + 1 } else { made };
         let decided = RetryConfig::standard()
             .with_max_attempts(attempts)
             .with_initial_backoff(FIRST_PAUSE)
@@ -131,6 +133,11 @@ impl ClassifyRetry for Repeat {
     fn name(&self) -> &'static str {
         "Repeat"
     }
+
+    /// The last word: the SDK takes `LimitExceededException` for a matter of rates.
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
 }
 
 /// How long the answer asks to wait: `Retry-After` in seconds, AWS's own header in milliseconds.
@@ -142,7 +149,71 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
     use super::*;
+    use crate::aws::{Access, Aws, Patience};
+    use crate::sandbox::Sandbox;
+    use crate::sandbox::client::SandboxClient;
+    use crate::sandbox::clock::Clock;
+    use crate::sandbox::faults::{Fault, FaultRules, Faults, Rule};
+    use crate::sandbox::world::World;
+
+    /// What a call comes to when the first `times` of its attempts meet `fault`: the cause if it fails, the attempts, and
+    /// the seconds that it took.
+    async fn attempts(fault: Fault, times: u64, create: bool) -> (Option<Cause>, u64, u64) {
+        let clock = Clock::starting_at("2026-11-01T00:00:00Z".parse().unwrap());
+        let sandbox = Arc::new(Sandbox::in_memory(World::default()).with_clock(clock));
+        let rules = FaultRules { seed: 1, rules: vec![Rule::new(fault).times(times)] };
+        let faults = Arc::new(Faults::new(rules));
+        let http = SharedHttpClient::new(SandboxClient::with_faults(sandbox, Arc::clone(&faults)));
+        let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };
+        let aws = Aws::connect(&access, Some(http), Patience::AWS).await.unwrap();
+        fastrand::seed(1);
+        let begun = Instant::now();
+        let failed = match create {
+            true => {
+                aws.ec2().create_vpc().cidr_block("10.0.0.0/16").send().await.map_err(super::super::fault("")).err()
+            }
+            false => aws.ec2().describe_vpcs().send().await.map_err(super::super::fault("")).err(),
+        };
+        (failed.map(|fault| fault.cause), faults.calls().0, begun.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_are_repeated_by_cause() {
+        let throttled = Fault::Throttle { retry_after: None };
+        assert!(matches!(attempts(throttled, 4, false).await, (None, 5, 1..30)));
+        // As long as AWS asks for, and not beyond reason.
+        assert!(matches!(attempts(Fault::Throttle { retry_after: Some(30) }, 1, false).await, (None, 2, 30)));
+        assert_eq!(
+            attempts(Fault::Throttle { retry_after: Some(600) }, 9, false).await,
+            (Some(Cause::Throttled), 1, 0)
+        );
+        let (cause, many, seconds) = attempts(throttled, 999, false).await;
+        assert!(cause == Some(Cause::Throttled) && many > 10 && (180..220).contains(&seconds), "{many} in {seconds} s");
+        for broken in [Fault::InternalError, Fault::Unavailable, Fault::Reset, Fault::Truncated, Fault::Garbled] {
+            assert!(matches!(attempts(broken, 3, false).await, (None, 4, 0..30)), "{broken:?}");
+        }
+        let (cause, many, seconds) = attempts(Fault::Unavailable, 999, false).await;
+        assert!(cause == Some(Cause::NoAnswer) && many > 5 && (60..90).contains(&seconds), "{many} in {seconds} s");
+        assert!(matches!(attempts(Fault::Timeout, 1, false).await, (None, 2, 20..30)));
+        assert_eq!(attempts(Fault::Denied, 9, false).await, (Some(Cause::Denied), 1, 0));
+        assert_eq!(attempts(Fault::ExpiredCredentials, 9, false).await, (Some(Cause::Credentials), 1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_create_without_a_token_is_repeated_only_when_it_was_refused() {
+        assert!(matches!(attempts(Fault::Throttle { retry_after: None }, 2, true).await, (None, 3, _)));
+        for unclear in
+            [Fault::InternalError, Fault::Reset, Fault::Lost, Fault::Truncated, Fault::Garbled, Fault::Timeout]
+        {
+            let (cause, many, _) = attempts(unclear, 1, true).await;
+            assert_eq!((cause, many), (Some(Cause::NoAnswer), 1), "{unclear:?}");
+        }
+    }
 
     #[test]
     fn each_cause_has_its_deadline_and_creates_without_a_token_are_looked_for() {

@@ -14,7 +14,7 @@ use super::saved::{self, Once};
 use super::session::{Manifests, make_plan};
 use super::writer::{Locking, Writer, as_writer};
 use super::{Failure, Global, LogFormat, Output, print, talk};
-use crate::apply::{Outcome, apply as carry_out};
+use crate::apply::{Outcome, Wait, apply_waiting as carry_out};
 use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::plan::{Goal, Guards, Plan};
@@ -37,6 +37,9 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
+    /// How long to wait for what was created or changed
+    #[arg(long, value_enum, default_value_t)]
+    wait: Wait,
     /// Apply a saved plan only if it is signed by this public key, or one of this file of allowed signers
     #[arg(long, value_name = "FILE")]
     verify: Option<PathBuf>,
@@ -44,8 +47,8 @@ pub struct ApplyArgs {
 
 pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failure> {
     if let Some((path, manifests)) = saved::among(&args.manifests.paths)? {
-        let terms = saved::Terms { verify: args.verify.as_ref(), locking: &args.locking, yes: args.yes };
-        return saved::apply(global, &path, manifests, terms).await;
+        let terms = Terms { yes: args.yes, wait: args.wait, once: None };
+        return saved::apply(global, &path, manifests, args.verify.as_ref(), &args.locking, terms).await;
     }
     saved::refuse_unsigned(args.verify.as_ref())?;
     let desired = args.manifests.load(global)?;
@@ -53,21 +56,32 @@ pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode,
     as_writer(global, &desired.stack, &args.locking, async |writer| {
         let plan = make_plan(&writer.aws, &desired, Goal::Converge, guards, deep);
         let plan = writer.unless_stopped(plan).await??;
-        run(global, &writer, &desired, plan, Goal::Converge, args.yes, None).await
+        let terms = Terms { yes: args.yes, wait: args.wait, once: None };
+        run(global, &writer, &desired, plan, Goal::Converge, terms).await
     })
     .await
 }
 
-/// Shows a plan, asks, carries it out and proves that it worked; a saved plan `once`.
+/// On which terms a plan is carried out.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    /// Nobody is asked.
+    pub(super) yes: bool,
+    pub(super) wait: Wait,
+    /// Of a saved plan, which is applied once.
+    pub(super) once: Option<&'a Once<'a>>,
+}
+
+/// Shows a plan, asks, carries it out and proves that it worked.
 pub(super) async fn run(
     global: &Global,
     writer: &Writer,
     desired: &Desired,
     plan: Plan,
     goal: Goal,
-    yes: bool,
-    once: Option<&Once<'_>>,
+    terms: Terms<'_>,
 ) -> Result<ExitCode, Failure> {
+    let once = terms.once;
     if !plan.refusals.is_empty() {
         show(global, &plan);
         return Ok(Failure::REFUSED.into());
@@ -79,22 +93,34 @@ pub(super) async fn run(
         finish(global, &plan, &Outcome::default(), Some(&plan), once.is_some());
         return Ok(ExitCode::SUCCESS);
     }
-    if !yes && !confirmed(writer, &plan).await? {
+    if !terms.yes && !confirmed(writer, &plan).await? {
         return Err(Failure::wrong("not confirmed; nothing was changed"));
     }
     let aws = &writer.aws;
     if let Some(once) = once {
         once.begin(aws).await?;
     }
-    let outcome = carry_out_telling(global, aws, plan.clone(), writer.stop.clone()).await;
-    let left = if outcome.is_complete() {
-        let left = make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false).await?;
-        Some(match once {
-            Some(once) => once.left(left),
-            None => left,
-        })
-    } else {
-        None
+    let mut outcome = carry_out_telling(global, aws, plan.clone(), terms.wait, writer.stop.clone()).await;
+    let mut proof = None;
+    if outcome.is_complete() {
+        let again = make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false);
+        proof = tokio::select! {
+            biased;
+            () = writer.stop.cancelled() => None,
+            plan = again => Some(plan.map(|left| match once {
+                Some(once) => once.left(left),
+                None => left,
+            })),
+        };
+        outcome.interrupted = proof.is_none();
+    }
+    // What was done is told also when it cannot be proved.
+    let left = match proof.transpose() {
+        Ok(left) => left,
+        Err(failure) => {
+            finish(global, &plan, &outcome, None, once.is_some());
+            return Err(failure);
+        }
     };
     finish(global, &plan, &outcome, left.as_ref(), once.is_some());
     Ok(match left {
@@ -105,7 +131,13 @@ pub(super) async fn run(
 }
 
 /// Carries a plan out and tells its events as they come.
-pub(super) async fn carry_out_telling(global: &Global, aws: &Arc<Aws>, plan: Plan, stop: CancellationToken) -> Outcome {
+async fn carry_out_telling(
+    global: &Global,
+    aws: &Arc<Aws>,
+    plan: Plan,
+    wait: Wait,
+    stop: CancellationToken,
+) -> Outcome {
     let (sender, receiver) = mpsc::unbounded_channel();
     let telling = match global.log_format {
         LogFormat::Json => Telling::Json,
@@ -113,7 +145,7 @@ pub(super) async fn carry_out_telling(global: &Global, aws: &Arc<Aws>, plan: Pla
         LogFormat::Text => Telling::Lines,
     };
     let teller = tokio::spawn(tell(telling, receiver));
-    let outcome = carry_out(Arc::clone(aws), plan, sender, stop).await;
+    let outcome = carry_out(Arc::clone(aws), plan, wait, sender, stop).await;
     teller.await.ok();
     outcome
 }
@@ -164,7 +196,9 @@ async fn signal() {
 fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>, is_saved: bool) {
     // A saved plan is used up.
     let again = if is_saved { "Plan again" } else { "Run the same command again" };
-    let is_converged = left.is_some_and(Plan::is_empty);
+    let (plan, left) = (&plan.shown(), left.map(Plan::shown));
+    let left = left.as_ref();
+    let is_converged = left.is_some_and(Plan::is_empty) && outcome.left.is_empty();
     if global.output == Output::Json {
         print(&super::json(&ApplyOutput {
             format_version: FORMAT_VERSION,
@@ -206,7 +240,15 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>, 
     if outcome.is_deferred() {
         text.push_str(&format!("The rest is done. {again} when what is deferred can go on.\n"));
     }
+    for (address, why) in &outcome.left {
+        text.push_str(&format!("{} {address}: {why}\n", style::paint(style::UPDATE, "not waited for:")));
+    }
     match left {
+        Some(left) if left.is_empty() && !is_converged => {
+            text.push_str(
+                "AWS has accepted everything. Whether it comes up is not known yet: apply again waits for it.\n",
+            );
+        }
         Some(left) if left.is_empty() => {
             text.push_str(&style::paint(style::CREATE, "Converged: planning again finds nothing to do.\n"));
         }

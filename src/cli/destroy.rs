@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::session::{Manifests, make_plan};
 use super::writer::{Locking, as_writer};
 use super::{Failure, Global, apply, talk};
+use crate::apply::Wait;
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{Desired, LeasePlace, Stack};
 use crate::plan::{Goal, Guards, Refusal};
@@ -61,7 +62,8 @@ pub(super) async fn destroy(global: &Global, args: &DestroyArgs) -> Result<ExitC
                 format!("nothing in {}, {} belongs to a stack {}\n", place.account, place.region, place.stack);
             talk(&message);
         }
-        apply::run(global, &writer, &nothing, plan, Goal::Destroy, args.yes, None).await
+        let terms = apply::Terms { yes: args.yes, wait: Wait::Stable, once: None };
+        apply::run(global, &writer, &nothing, plan, Goal::Destroy, terms).await
     })
     .await
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::address::Address;
 use crate::apply::{Event, Outcome};
+use crate::aws::AuditLine;
 use crate::desired::compare::Difference;
 use crate::diagnostic::Severity;
 use crate::diagnostic::machine::JsonDiagnostic;
@@ -148,6 +149,7 @@ pub(super) struct ErrorOutput<'a> {
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("apply", schema::<ApplyOutput<'_>>()),
+        ("audit", schema::<AuditLine>()),
         ("diff", schema::<DiffOutput<'_>>()),
         ("event", schema::<Event>()),
         ("failure", schema::<FailureOutput<'_>>()),

@@ -57,6 +57,7 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<ExitCode, F
 
 /// Writes a plan in the form that was asked for.
 pub(super) fn show(global: &Global, plan: &Plan) {
+    let plan = &plan.shown();
     match global.output {
         Output::Json => print(&json(plan)),
         Output::Markdown => print(&report::markdown::plan(plan)),

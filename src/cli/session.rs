@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::failure::findings_text;
 use super::saved;
@@ -17,9 +19,12 @@ use crate::manifest;
 use crate::observed::{Shared, SurveyError, check_account, survey};
 use crate::plan::{Goal, Guards, Plan, Refusal, plan};
 use crate::rules;
-use crate::sandbox::Sandbox;
 use crate::sandbox::client::SandboxClient;
 use crate::sandbox::world::World;
+use crate::sandbox::{OpenError, Sandbox};
+
+/// How often a sandbox's file that is in use is tried again.
+const LOCKED: Duration = Duration::from_millis(50);
 
 /// The manifests that a command works on.
 #[derive(Debug, Clone, clap::Args)]
@@ -83,7 +88,12 @@ fn has_vanished(findings: &[diagnostic::Diagnostic]) -> bool {
 /// Connects to AWS or to the sandbox and refuses any region but the stack's. Whose account it is, [`survey`] learns from
 /// its first answer.
 pub(super) async fn connect(global: &Global, stack: &Stack) -> Result<Arc<Aws>, Failure> {
-    let aws = connect_anywhere(global, stack).await?;
+    connect_within(global, stack, Duration::ZERO).await
+}
+
+/// As [`connect`]; waits so long for a sandbox's file that another process uses.
+pub(super) async fn connect_within(global: &Global, stack: &Stack, patience: Duration) -> Result<Arc<Aws>, Failure> {
+    let aws = connect_anywhere(global, stack, patience).await?;
     if aws.region == stack.region {
         return Ok(Arc::new(aws));
     }
@@ -100,7 +110,7 @@ pub(super) async fn connect(global: &Global, stack: &Stack) -> Result<Arc<Aws>, 
     Err(Failure::Refused(refusals))
 }
 
-async fn connect_anywhere(global: &Global, stack: &Stack) -> Result<Aws, Failure> {
+async fn connect_anywhere(global: &Global, stack: &Stack, patience: Duration) -> Result<Aws, Failure> {
     let mut access = Access {
         region: global.region.clone(),
         profile: global.profile.clone(),
@@ -112,7 +122,14 @@ async fn connect_anywhere(global: &Global, stack: &Stack) -> Result<Aws, Failure
         return Ok(Aws::connect(&access, None, Patience::AWS).await?);
     };
     let world = World::at(&stack.account, &stack.region);
-    let sandbox = Sandbox::open(file, world).map_err(|error| Failure::wrong(chain(&error)))?;
+    let until = Instant::now() + patience;
+    let sandbox = loop {
+        match Sandbox::open(file, world.clone()) {
+            Ok(sandbox) => break sandbox,
+            Err(OpenError::Locked { .. }) if Instant::now() < until => tokio::time::sleep(LOCKED).await,
+            Err(error) => return Err(Failure::wrong(chain(&error))),
+        }
+    };
     access.region.get_or_insert_with(|| sandbox.region());
     let http = SharedHttpClient::new(SandboxClient::new(Arc::new(sandbox)));
     Ok(Aws::connect(&access, Some(http), Patience::SANDBOX).await?)

@@ -12,6 +12,7 @@ use super::plan::Reading;
 use super::session::{Manifests, connect};
 use super::writer::{Locking, lease};
 use super::{Failure, Global, LogFormat, talk};
+use crate::apply::Wait;
 use crate::aws::Fault;
 use crate::report::progress::Telling;
 use crate::watch::{self, Settings};
@@ -34,6 +35,9 @@ pub struct WatchArgs {
     reading: Reading,
     #[command(flatten)]
     locking: Locking,
+    /// How long to wait for what was created or changed
+    #[arg(long, value_enum, default_value_t)]
+    wait: Wait,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -57,6 +61,7 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<ExitCode,
             Drift::Report => watch::Drift::Report,
         },
         guards: args.reading.guards(),
+        wait: args.wait,
         telling: match global.log_format {
             LogFormat::Json => Telling::Json,
             LogFormat::Text if std::io::stderr().is_terminal() => Telling::Terminal,

@@ -10,13 +10,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::session::connect;
+use super::session::connect_within;
 use super::{Failure, Global, LogFormat, apply, talk};
 use crate::aws::{Audit, Aws};
 use crate::desired::Stack;
 use crate::lease::{self, Held, Lease, NotTaken};
 use crate::observed::{Shared, check_account};
 use crate::plan::Refusal;
+
+/// How long a sandbox's file may take to close.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// How to behave towards other writers.
 #[derive(Debug, Clone, clap::Args)]
@@ -80,7 +83,8 @@ where
     F: Future<Output = Result<ExitCode, Failure>>,
 {
     let locked = lease(global, stack, locking).lock().await?;
-    let aws = connect(global, stack).await?;
+    // Whoever had the lock before may still be closing the file of the sandbox.
+    let aws = connect_within(global, stack, locking.lock_timeout.min(CLOSING)).await?;
     if stack.lease.is_some() {
         // Not even a lease is written in a wrong account.
         check_account(&aws, &stack.place(), &Shared::default()).await?;
@@ -91,17 +95,19 @@ where
     let stop = CancellationToken::new();
     let signals = tokio::spawn(apply::stop_on_signal(stop.clone()));
     let guard = tokio::spawn(stop_when_lost(held.clone(), stop.clone()));
-    let result = work(Arc::new(Writer { aws, held: held.clone(), stop })).await;
+    let result = work(Arc::new(Writer { aws, held: held.clone(), stop: stop.clone() })).await;
     guard.abort();
-    give_up(held).await;
+    give_up(held, &stop).await;
     signals.abort();
     result
 }
 
 /// Gives a lease up and tells when that is not certain.
-pub(super) async fn give_up(held: Held) {
+async fn give_up(held: Held, stop: &CancellationToken) {
+    // Who was told to stop has five seconds for everything, and calls in flight had their share of them.
+    let time = Duration::from_millis(if stop.is_cancelled() { 1500 } else { 5000 });
     if held.check().is_ok()
-        && let Err(lost) = held.release().await
+        && let Err(lost) = held.release_within(time).await
     {
         talk(&format!("warning: {lost}; the lease expires by itself within a minute\n"));
     }

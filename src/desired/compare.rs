@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Desired, Resource};
 use crate::address::Address;
-use crate::plan::{FieldChange, diff};
+use crate::plan::{FieldChange, diff, hide_fields};
 
 /// How the declaration of one object differs.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -54,6 +54,13 @@ pub fn compare(before: Option<&Desired>, after: &Desired) -> Vec<Difference> {
     for old in before.iter().flat_map(|before| before.in_order()).filter(|old| after.get(&old.address).is_none()) {
         let fields = diff(old.kind.about(), &empty, &old.spec, &[]);
         differences.push(Difference { address: old.address.clone(), change: Kind::Removed, fields: calm(fields) });
+    }
+    for difference in &mut differences {
+        let declared = before.and_then(|before| before.get(&difference.address));
+        let declared = declared.into_iter().chain(after.get(&difference.address));
+        let sensitive: Vec<&str> =
+            declared.flat_map(|resource| &resource.lifecycle.sensitive).map(String::as_str).collect();
+        hide_fields(&mut difference.fields, &sensitive);
     }
     differences.sort_by(|a, b| a.address.cmp(&b.address));
     differences

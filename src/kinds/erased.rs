@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Attributes, Blocker, Changed, Found, Kind, Others, Place, Progress, Scope, Target, Together};
 use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault};
 use crate::plan::FieldChange;
@@ -32,6 +32,7 @@ pub trait AnyKind: Send + Sync {
     fn copies(&self, spec: &Value) -> usize;
     fn runtime_needs(&self, spec: &Value, others: &BTreeMap<Address, Value>) -> Vec<Address>;
     fn judge(&self, fields: &mut [FieldChange], live: &Value);
+    fn together(&self, old: &Found, new: &Value, others: &Others<'_>) -> Together;
     fn remarks(&self, fields: &[FieldChange], live: &Value) -> Vec<String>;
     fn read<'a>(&'a self, aws: &'a Aws, scope: &'a Scope<'a>) -> BoxFuture<'a, Result<Vec<Found>, Fault>>;
     fn create<'a>(&'a self, aws: &'a Aws, target: &'a Target) -> BoxFuture<'a, Result<String, Fault>>;
@@ -43,6 +44,7 @@ pub trait AnyKind: Send + Sync {
         changed: &'a Changed,
     ) -> BoxFuture<'a, Result<Progress, Fault>>;
     fn delete<'a>(&'a self, aws: &'a Aws, live: &'a Found) -> BoxFuture<'a, Result<Progress, Fault>>;
+    fn blockers<'a>(&'a self, aws: &'a Aws, live: &'a Found) -> BoxFuture<'a, Result<Vec<Blocker>, Fault>>;
     fn retag<'a>(
         &'a self,
         aws: &'a Aws,
@@ -117,6 +119,13 @@ impl<K: Kind> AnyKind for K {
         }
     }
 
+    fn together(&self, old: &Found, new: &Value, others: &Others<'_>) -> Together {
+        match (typed_found::<K>(old), typed(new)) {
+            (Ok(old), Ok(new)) => K::together(&old, &new, others),
+            _ => Together::No("what it will be is not known yet".to_owned()),
+        }
+    }
+
     fn remarks(&self, fields: &[FieldChange], live: &Value) -> Vec<String> {
         typed(live).map(|live| K::remarks(fields, &live)).unwrap_or_default()
     }
@@ -159,6 +168,10 @@ impl<K: Kind> AnyKind for K {
 
     fn delete<'a>(&'a self, aws: &'a Aws, live: &'a Found) -> BoxFuture<'a, Result<Progress, Fault>> {
         Box::pin(async move { K::delete(aws, &typed_found::<K>(live)?).await })
+    }
+
+    fn blockers<'a>(&'a self, aws: &'a Aws, live: &'a Found) -> BoxFuture<'a, Result<Vec<Blocker>, Fault>> {
+        Box::pin(async move { K::blockers(aws, &typed_found::<K>(live)?).await })
     }
 
     fn retag<'a>(

@@ -431,7 +431,9 @@ async fn a_host_goes_when_its_tasks_have_ended() {
         aws.ecs().stop_task().cluster("branch-17").task(&task).send().await.unwrap();
     };
     tokio::join!(trial.destroy(&text), stop);
-    assert!(waits(&trial).iter().any(|why| why.starts_with("draining: of no service") && why.contains(&id)));
+    assert!(
+        waits(&trial).iter().any(|why| why.starts_with("draining: 1 task left: of no service") && why.contains(&id))
+    );
 }
 
 /// A plan with nothing left out.

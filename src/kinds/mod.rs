@@ -5,6 +5,7 @@
 //! `docs/adding-a-kind.md` walks through one.
 
 pub mod activation;
+pub mod blockers;
 pub mod cluster;
 mod erased;
 pub mod external_instance;
@@ -20,12 +21,17 @@ pub mod log_group;
 mod mirror;
 #[cfg(test)]
 mod network_tests;
+mod placement;
 pub mod policy;
+#[cfg(test)]
+mod replace_tests;
 pub mod role;
 pub mod route_table;
 pub mod security_group;
 pub mod service;
+mod stopped;
 pub mod subnet;
+pub mod successor;
 mod tags;
 pub mod task;
 pub mod task_definition;
@@ -41,8 +47,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::blockers::{Blocker, Fate};
 pub use self::erased::AnyKind;
 use self::erased::without_nulls;
+pub use self::successor::{Others, REPLACES_TAG, Together};
 pub use self::tags::Tags;
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
@@ -122,6 +130,11 @@ pub trait Kind: Send + Sync + 'static {
     /// Corrects what [`About::replace`] says of differences where it depends on the values: some go one way only.
     fn judge(_fields: &mut [FieldChange], _live: &Self::Spec) {}
 
+    /// Whether `new` can be made while what it replaces is there; names are looked at by the engine.
+    fn together(_old: &Found<Self::Spec>, _new: &Self::Spec, _others: &Others<'_>) -> Together {
+        Together::Yes
+    }
+
     /// What an update of these fields brings with it and the fields do not show.
     fn remarks(_fields: &[FieldChange], _live: &Self::Spec) -> Vec<String> {
         Vec::new()
@@ -145,6 +158,11 @@ pub trait Kind: Send + Sync + 'static {
     /// Takes the next step towards the object being gone. Called again with a fresh `live` while it answers
     /// [`Progress::Waiting`] or something still uses the object.
     fn delete(aws: &Aws, live: &Found<Self::Spec>) -> impl Future<Output = Result<Progress, Fault>> + Send;
+
+    /// Who keeps the object from being deleted; asked when AWS has refused because it is in use.
+    fn blockers(_aws: &Aws, _live: &Found<Self::Spec>) -> impl Future<Output = Result<Vec<Blocker>, Fault>> + Send {
+        async { Ok(Vec::new()) }
+    }
 
     /// Sets and removes tags.
     fn retag(
@@ -310,7 +328,8 @@ pub struct Found<S = Value> {
     pub attributes: Attributes,
     pub tags: BTreeMap<String, String>,
     pub readiness: Readiness,
-    /// What its calls need beside the spec: ids of associations and the like. Its `says` is for `farpost status`.
+    /// What its calls need beside the spec: ids of associations and the like. Its `says` is for `farpost status`,
+    /// its `started` for `--wait started`.
     #[serde(skip_serializing_if = "Value::is_null", default)]
     pub detail: Value,
 }

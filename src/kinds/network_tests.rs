@@ -164,7 +164,10 @@ async fn who_holds_a_group_is_said_and_rules_of_others_stay() {
     trial.destroy(&text).await;
     later.await.unwrap();
     let said = trial.events.iter().any(|event| match event {
-        Event::Waiting { why, .. } => why.starts_with(&format!("held by rules of security group {other} (foreign)")),
+        Event::Waiting { why, .. } => {
+            why.starts_with("still in use by: rule sgr-")
+                && why.contains(&format!(" of security group {other} (foreign) (not of this stack)"))
+        }
         _ => false,
     });
     assert!(said, "{:#?}", trial.events);
@@ -351,7 +354,7 @@ async fn a_main_table_whose_place_moves_meanwhile_looks_again() {
         } else {
             trial.converge(&main).await;
         }
-        assert!(waits(&trial).contains(&"the VPC's main route table has just changed"));
+        assert!(waits(&trial).iter().any(|why| why.starts_with("the VPC's main route table has just changed")));
         trial.events.clear();
     }
 }
@@ -476,9 +479,16 @@ async fn what_holds_a_group_a_subnet_and_a_vpc_is_named() {
         }
     };
     let later = async {
-        named(&["SecurityGroup", "Subnet"], "held by network", &format!("of instance {instance}")).await;
+        named(
+            &["SecurityGroup", "Subnet"],
+            "still in use by: network interface eni-",
+            &format!(
+                " of instance {instance} (not of this stack); what is not of this stack is for its owner to take away"
+            ),
+        )
+        .await;
         terminate(&ec2, &instance).await;
-        named(&["Vpc"], &format!("held by subnet {foreign}"), "").await;
+        named(&["Vpc"], &format!("still in use by: subnet {foreign} (not of this stack)"), "").await;
         ec2.delete_subnet().subnet_id(&foreign).send().await.unwrap();
     };
     let both = async { tokio::join!(trial.destroy(&text), later) };
@@ -495,4 +505,37 @@ async fn a_rule_is_not_taken_back_before_its_successor_is_there() {
     let outcome = trial.carry_out(plan).await;
     assert!(!outcome.is_complete());
     assert!(trial.plan(&text).await.is_empty(), "what was open is still open");
+}
+
+#[tokio::test]
+async fn the_address_that_keeps_a_gateway_is_named() {
+    let text = example("internet-gateway");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let vpc = trial.survey(&declared(&text)).await.of("Vpc")[0].id.clone();
+    let ec2 = trial.aws.ec2().clone();
+    let subnet = ec2.create_subnet().vpc_id(&vpc).cidr_block("10.17.200.0/24").send().await.unwrap();
+    let subnet = subnet.subnet().unwrap().subnet_id().unwrap().to_owned();
+    let card = aws_sdk_ec2::types::InstanceNetworkInterfaceSpecification::builder();
+    let card = card.device_index(0).subnet_id(&subnet).associate_public_ip_address(true).build();
+    let run = ec2.run_instances().min_count(1).max_count(1).image_id("ami-0b0a7f00d0000001a");
+    let run = run.instance_type(aws_sdk_ec2::types::InstanceType::T3Small).network_interfaces(card);
+    let instance = run.send().await.unwrap().instances()[0].instance_id().unwrap().to_owned();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    trial.tell = Some(tell);
+    let later = async {
+        loop {
+            if let Event::Waiting { address, why } = told.recv().await.unwrap()
+                && address.kind == "InternetGateway"
+                && why.starts_with("still in use by: public address 198.18.")
+                && why.contains(&format!(" of instance {instance} (not of this stack)"))
+            {
+                break;
+            }
+        }
+        terminate(&ec2, &instance).await;
+        ec2.delete_subnet().subnet_id(&subnet).send().await.unwrap();
+    };
+    let both = async { tokio::join!(trial.destroy(&text), later) };
+    tokio::time::timeout(std::time::Duration::from_secs(120), both).await.expect("it is named");
 }

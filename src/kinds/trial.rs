@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::{Event, Outcome, apply};
+use crate::apply::{Event, Outcome, Wait, apply_waiting};
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{Desired, STACK_KIND, check};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -29,6 +29,7 @@ pub(super) struct Trial {
     pub(super) events: Vec<Event>,
     /// Who is told each event while it happens.
     pub(super) tell: Option<mpsc::UnboundedSender<Event>>,
+    pub(super) wait: Wait,
     meddling: Meddling,
     losing: Losing,
     pub(super) sandbox: Arc<Sandbox>,
@@ -118,7 +119,10 @@ impl Trial {
 
     /// An account where AWS's own work takes long enough to be seen, also on a machine that has other things to do.
     pub(super) async fn at_pace(pace: f64) -> Self {
-        let world = World { pace, ..World::default() };
+        Self::in_world(World { pace, ..World::default() }).await
+    }
+
+    pub(super) async fn in_world(world: World) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Arc::new(Sandbox::open(&folder.path().join("sandbox.json"), world).unwrap());
         let meddling = Meddling::default();
@@ -133,7 +137,8 @@ impl Trial {
             settles: Duration::from_millis(10),
         };
         let aws = Aws::connect(&access, Some(http), patience).await.unwrap();
-        Self { aws: Arc::new(aws), events: Vec::new(), tell: None, meddling, losing, sandbox, folder }
+        let (aws, events, wait) = (Arc::new(aws), Vec::new(), Wait::Stable);
+        Self { aws, events, tell: None, wait, meddling, losing, sandbox, folder }
     }
 
     /// The next call of an operation is carried out, and its answer is lost.
@@ -192,7 +197,8 @@ impl Trial {
                 self.events.push(event);
             }
         };
-        tokio::join!(apply(Arc::clone(&self.aws), plan, events, CancellationToken::new()), listen).0
+        let stop = CancellationToken::new();
+        tokio::join!(apply_waiting(Arc::clone(&self.aws), plan, self.wait, events, stop), listen).0
     }
 }
 

@@ -14,8 +14,8 @@ use super::record::{Begun, Record, Unfinished};
 use super::{Clock, FENCED, Moment};
 use crate::address::Address;
 
-/// How long giving up may take. Who is told to stop has five seconds for everything.
-const RELEASE: Duration = Duration::from_millis(1500);
+/// How long giving up may take.
+const RELEASE: Duration = Duration::from_secs(5);
 /// How often it is looked whether too much time has gone by.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -45,13 +45,21 @@ pub struct Held {
 struct Inner {
     core: Arc<Core>,
     commands: mpsc::UnboundedSender<Command>,
-    keeper: JoinHandle<()>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
     number: u64,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.keeper.abort();
+        if let Some(keeper) = self.keeper() {
+            keeper.abort();
+        }
+    }
+}
+
+impl Inner {
+    fn keeper(&self) -> Option<JoinHandle<()>> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -153,7 +161,7 @@ impl Held {
         let number = record.number;
         let keeper = Keeper::new(Arc::clone(&core), record, local, remote);
         let keeper = tokio::spawn(keeper.run(receiver));
-        Self { inner: Arc::new(Inner { core, commands, keeper, number }) }
+        Self { inner: Arc::new(Inner { core, commands, keeper: Mutex::new(Some(keeper)), number }) }
     }
 
     /// Whether anything may be written still; asked right before each write. Once it fails it always does.
@@ -237,16 +245,29 @@ impl Held {
     /// # Errors
     /// It was lost before, or S3 did not answer in time: then it expires by itself.
     pub async fn release(self) -> Result<(), Lost> {
+        self.release_within(RELEASE).await
+    }
+
+    /// As [`Held::release`], for who has no more time than this.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn release_within(self, time: Duration) -> Result<(), Lost> {
         let (sender, receiver) = oneshot::channel();
         self.inner.commands.send(Command::Release(sender)).ok();
-        let ended = tokio::time::timeout(RELEASE, receiver).await;
+        let ended = tokio::time::timeout(time, receiver).await;
+        // The lock goes with the keeper.
+        if let Some(keeper) = self.inner.keeper() {
+            keeper.abort();
+            keeper.await.ok();
+        }
         let lost = self.inner.core.lost();
         self.inner.core.lose(Lost::Released);
         match (ended, lost) {
             (_, Some(lost)) => Err(lost),
             (Ok(Ok(())), None) => Ok(()),
             (Ok(Err(_)) | Err(_), None) => {
-                Err(Lost::NotRenewed(RELEASE.as_secs(), ": S3 did not answer when it was given up".to_owned()))
+                Err(Lost::NotRenewed(time.as_secs(), ": S3 did not answer when it was given up".to_owned()))
             }
         }
     }

@@ -45,7 +45,8 @@ impl Keeper {
 
     /// Runs until it is told to give up, or nobody holds it any more.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
-        let mut beat = Instant::now() + HEARTBEAT;
+        // It may have been taken some time ago, when the answer was lost.
+        let mut beat = self.remote.as_ref().map_or_else(Instant::now, |remote| remote.renewed.instant) + HEARTBEAT;
         loop {
             let command = tokio::select! {
                 biased;

@@ -14,7 +14,7 @@ use crate::aws::{Cause, Fault, fault};
 use crate::desired::LeasePlace;
 
 /// How long one call may take. A renewal has to fit in several times.
-const ATTEMPT: Duration = Duration::from_secs(8);
+const ATTEMPT: Duration = Duration::from_secs(6);
 
 /// Larger than any lease.
 const LARGEST: i64 = 1024 * 1024;

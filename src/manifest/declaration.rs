@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::yaml::{Data, Node};
-use super::{API_VERSION, Document, Lifecycle, Source};
+use super::{API_VERSION, Document, Lifecycle, Source, Timeouts};
 use crate::diagnostic::SourceFile;
 
 /// What one document declares.
@@ -23,6 +23,9 @@ pub struct Declaration {
     pub annotations: BTreeMap<String, String>,
     #[serde(default)]
     pub lifecycle: Lifecycle,
+    /// `lifecycle.timeouts`, in seconds.
+    #[serde(default, skip_serializing_if = "Timeouts::is_empty")]
+    pub timeouts: Timeouts,
     /// As written, with what `specFrom` names in it and without null members.
     pub spec: Value,
 }
@@ -34,6 +37,7 @@ impl From<&Document> for Declaration {
             name: document.name.clone(),
             annotations: document.annotations.clone(),
             lifecycle: document.lifecycle.clone(),
+            timeouts: document.lifecycle.timeouts,
             spec: document.spec.clone(),
         }
     }
@@ -42,7 +46,8 @@ impl From<&Document> for Declaration {
 impl Declaration {
     /// The document again. Whatever is found in it is found at the start of `path`.
     pub fn into_document(self, path: &str) -> Document {
-        let Self { kind, name, annotations, lifecycle, spec } = self;
+        let Self { kind, name, annotations, lifecycle, timeouts, spec } = self;
+        let lifecycle = Lifecycle { timeouts, ..lifecycle };
         let file = SourceFile::new(path, "");
         let source = Source::new(&file, Node { data: Data::Null, span: 0..0 });
         let api_version = API_VERSION.to_owned();
@@ -88,6 +93,7 @@ mod tests {
             ("a name", A.replace("name: a", "name: b")),
             ("a default that is written out", A.replace("10.0.0.0/16", "10.0.0.0/16, enableDnsSupport: true")),
             ("a lifecycle", format!("{A}lifecycle: {{preventDestroy: true}}\n")),
+            ("a timeout", format!("{A}lifecycle: {{timeouts: 5m}}\n")),
         ] {
             assert_ne!(apart, of(&[&other, B]), "{what}");
         }
@@ -102,12 +108,16 @@ mod tests {
             name: "a".to_owned(),
             annotations: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
             lifecycle: Lifecycle { prevent_destroy: true, ..Lifecycle::default() },
+            timeouts: Timeouts { create: Some(60), ..Timeouts::default() },
             spec,
         };
         let text = serde_json::to_string(&before).unwrap();
         let read: Declaration = serde_json::from_str(&text).unwrap();
         let document = read.into_document("plan.json");
-        assert_eq!(Declaration::from(&document), before);
+        assert_eq!(document.lifecycle.timeouts.create, Some(60));
+        assert_eq!(document.lifecycle.prevent_destroy, before.lifecycle.prevent_destroy);
+        let again = Declaration::from(&document);
+        assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::to_value(&before).unwrap());
         assert_eq!(document.source.label("/spec/cidrBlock").span, 0..0);
     }
 }

@@ -10,7 +10,7 @@ use super::schema::{SchemaError, SpecSchema};
 use super::source::{Source, escape};
 use super::tree::{self, Tree};
 use super::yaml::{self, Data, Node};
-use super::{Document, Lifecycle, suggest, walk};
+use super::{Document, Lifecycle, Timeouts, durations, suggest, walk};
 use crate::diagnostic::{Diagnostic, Label, SourceFile, quote};
 use crate::rules::IGNORE_ANNOTATION as ANNOTATION;
 
@@ -26,7 +26,11 @@ static LIFECYCLE: LazyLock<Result<SpecSchema, SchemaError>> = LazyLock::new(|| {
         "properties": {
             "preventDestroy": {"type": "boolean"},
             "onDelete": {"enum": ["delete", "retain"]},
-            "ignoreChanges": {"type": "array", "items": {"type": "string", "minLength": 1}}
+            "replace": {"enum": ["createFirst", "deleteFirst"]},
+            "ignoreChanges": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            "sensitive": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            // Durations are read by hand, for better messages.
+            "timeouts": {}
         }
     }))
 });
@@ -344,13 +348,56 @@ impl Reader<'_> {
         let found = schema.check(&value, self.source, "/lifecycle");
         if found.is_empty() {
             // A reference passes the schema as a value still to come; nothing resolves one here.
-            return serde_json::from_value(value).unwrap_or_else(|_| {
+            let timeouts = value.get("timeouts").filter(|value| !value.is_null()).cloned();
+            let mut lifecycle: Lifecycle = serde_json::from_value(value).unwrap_or_else(|_| {
                 self.error("wrong-type", "references cannot be used in `lifecycle`".to_owned(), "/lifecycle");
                 protected()
             });
+            lifecycle.timeouts = timeouts.map(|timeouts| self.timeouts(&timeouts)).unwrap_or_default();
+            return lifecycle;
         }
         self.findings.extend(found);
         protected()
+    }
+
+    /// One duration for all work, or one for each sort of it.
+    fn timeouts(&mut self, value: &Value) -> Timeouts {
+        const AT: &str = "/lifecycle/timeouts";
+        const WORK: [&str; 3] = ["create", "update", "delete"];
+        let Value::Object(members) = value else {
+            let all = self.duration(value, AT);
+            return Timeouts { create: all, update: all, delete: all };
+        };
+        for member in members.keys().filter(|member| !WORK.contains(&member.as_str())) {
+            let pointer = format!("{AT}/{}", escape(member));
+            let near = suggest::closest(member, WORK.into_iter().filter(|work| !members.contains_key(*work)));
+            let mut finding = Diagnostic::error("unknown-field", format!("unknown field {}", quote(member)))
+                .at(self.source.key_label(&pointer));
+            finding = match near {
+                Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(near),
+                None => finding.help("there are timeouts for `create`, `update` and `delete`"),
+            };
+            self.findings.push(finding);
+        }
+        let mut of = |work: &str| members.get(work).and_then(|value| self.duration(value, &format!("{AT}/{work}")));
+        Timeouts { create: of("create"), update: of("update"), delete: of("delete") }
+    }
+
+    fn duration(&mut self, value: &Value, pointer: &str) -> Option<u64> {
+        let (written, result) = match value {
+            Value::Null => return None,
+            Value::String(text) => (quote(text), durations::parse(text)),
+            Value::Number(number) => (quote(&number.to_string()), Err("has no unit")),
+            _ => ("this".to_owned(), Err("is not a duration")),
+        };
+        match result {
+            Ok(duration) => return Some(duration.as_secs()),
+            Err(why) => {
+                let finding = self.error("bad-duration", format!("{written} {why}"), pointer);
+                finding.help = Some("write hours, minutes and seconds as `45m`, `1h30m` or `90s`".to_owned());
+            }
+        }
+        None
     }
 }
 

@@ -4,6 +4,7 @@
 //! hold is checked by [`schema`], references in it are found by [`references`].
 
 mod declaration;
+pub mod durations;
 mod envelope;
 pub mod references;
 pub mod schema;
@@ -61,6 +62,43 @@ pub struct Lifecycle {
     pub on_delete: OnDelete,
     /// Paths of fields in which differences are left alone.
     pub ignore_changes: Vec<String>,
+    /// Paths of fields whose values are shown to nobody.
+    pub sensitive: Vec<String>,
+    /// Which is there first when it is replaced. None: what can be.
+    pub replace: Option<ReplaceOrder>,
+    /// How long each sort of work may take.
+    #[serde(skip)]
+    pub timeouts: Timeouts,
+}
+
+/// Which is there first when a resource is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ReplaceOrder {
+    /// The new one, where no name forbids it.
+    CreateFirst,
+    /// The old one.
+    DeleteFirst,
+}
+
+/// How long work on a resource may take, in seconds; none: as long as its kind takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Timeouts {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create: Option<u64>,
+    /// Changes, and going on waiting for what an earlier run has begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete: Option<u64>,
+}
+
+impl Timeouts {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What happens to a resource that is no longer declared.

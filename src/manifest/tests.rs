@@ -47,7 +47,7 @@ const VPC: &str = "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: edge}\nsp
 #[test]
 fn a_stream_of_documents_is_read() {
     let text = "apiVersion: farpost/v1\nkind: Stack\nmetadata: {name: store-17}\nspec:\n  account: \"012\"\n  region: ~\n  tags: {a: ~, b: [~, {c: null}]}\n---\n\
-                apiVersion: farpost/v1\nkind: Subnet\nmetadata:\n  name: floor\nspec:\n  vpcId: ${Vpc.edge}\nlifecycle: {preventDestroy: true, onDelete: retain, ignoreChanges: [a.b]}\n";
+                apiVersion: farpost/v1\nkind: Subnet\nmetadata:\n  name: floor\nspec:\n  vpcId: ${Vpc.edge}\nlifecycle: {preventDestroy: true, onDelete: retain, ignoreChanges: [a.b], replace: createFirst, timeouts: {create: 1h30m, delete: 90s}}\n";
     let (documents, found) = load_files(&[("m.yaml", text)], &[]);
     assert_eq!(found, []);
     assert_eq!(documents[0].spec, json!({"account": "012", "tags": {"b": [null, {}]}}), "null members are absent");
@@ -56,7 +56,14 @@ fn a_stream_of_documents_is_read() {
     assert_eq!((floor.kind.as_str(), floor.name.as_str(), floor.intact), ("Subnet", "floor", true));
     assert_eq!(
         floor.lifecycle,
-        Lifecycle { prevent_destroy: true, on_delete: OnDelete::Retain, ignore_changes: vec!["a.b".to_owned()] }
+        Lifecycle {
+            prevent_destroy: true,
+            on_delete: OnDelete::Retain,
+            ignore_changes: vec!["a.b".to_owned()],
+            sensitive: Vec::new(),
+            replace: Some(ReplaceOrder::CreateFirst),
+            timeouts: Timeouts { create: Some(5400), update: None, delete: Some(90) },
+        }
     );
     let place = floor.source.label("/spec/vpcId");
     assert_eq!((place.file.path(), place.start().line, place.start().column), ("infra/m.yaml", 14, 10));
@@ -76,7 +83,7 @@ fn bom_crlf_comments_and_empty_files() {
 
 #[test]
 fn envelope_mistakes() {
-    let table: [(&str, &[&str]); 16] = [
+    let table: [(&str, &[&str]); 18] = [
         ("- a\n", &["1:3 not-a-manifest a manifest is a map, found a list | start with `apiVersion: farpost/v1`"]),
         (
             "services: {web: {}}\n",
@@ -153,6 +160,18 @@ fn envelope_mistakes() {
                 "5:44 unknown-value `keep` is not one of `delete` or `retain`",
                 "5:65 wrong-type expected list, found string `a` | make it a list: put `- ` in front of each item",
             ],
+        ),
+        (
+            "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: a}\nspec: {}\nlifecycle:\n  timeouts:\n    create: 45\n    update: 1d\n    deleet: 5m\n",
+            &[
+                "7:13 bad-duration `45` has no unit | write hours, minutes and seconds as `45m`, `1h30m` or `90s`",
+                "8:13 bad-duration `1d` is not a duration | write hours, minutes and seconds as `45m`, `1h30m` or `90s`",
+                "9:5 unknown-field unknown field `deleet` | did you mean `delete`?",
+            ],
+        ),
+        (
+            "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: a}\nspec: {}\nlifecycle: {timeouts: 0s}\n",
+            &["5:23 bad-duration `0s` is no time at all | write hours, minutes and seconds as `45m`, `1h30m` or `90s`"],
         ),
     ];
     for (text, expected) in table {

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 pub use self::shared::{Shared, TaggedArn};
+use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault, told};
-use crate::kinds::{About, AnyKind, Found, KINDS, Place, Purpose, Scope, Wanted};
+use crate::kinds::{About, AnyKind, Found, KINDS, Owner, Place, Purpose, Scope, Wanted, successor};
 
 /// What was found, by kind.
 #[derive(Debug, Default, Clone)]
@@ -23,6 +24,14 @@ impl Survey {
     /// The objects of a kind.
     pub fn of(&self, kind: &str) -> &[Found] {
         self.found.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// The object that stands for a declared one; not what it replaced, which may still be there.
+    pub fn current(&self, stack: &str, address: &Address) -> Option<&Found> {
+        let found = self.of(&address.kind);
+        let replaced = successor::replaced(found);
+        let owner = Owner::Us(address.clone());
+        found.iter().find(|one| one.owner(stack) == owner && !replaced.contains(one.id.as_str()))
     }
 
     /// Every object with the name of its kind.

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::order::{Needs, reversed, steps};
+use super::order::{Live, Needs, reversed, steps};
+use super::replace::{keep, leaving};
 use super::tags::{self, ON_DELETE_TAG};
-use super::{Action, Change, FORMAT_VERSION, Note, Plan, Reason, Refusal, diff};
+use super::{Action, Change, FORMAT_VERSION, Note, Order, Plan, Reason, Refusal, diff};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::desired::{Desired, Resource};
-use crate::kinds::{About, Attributes, Found, KINDS, Owner, Place, Readiness, by_name};
-use crate::manifest::substitute;
+use crate::kinds::{About, Attributes, Found, KINDS, Owner, Place, REPLACES_TAG, Readiness, by_name, successor};
+use crate::manifest::{Timeouts, substitute};
 use crate::observed::Survey;
 
 /// What the plan is for.
@@ -34,18 +35,24 @@ pub struct Guards {
 pub fn plan(desired: &Desired, survey: &Survey, goal: Goal, guards: Guards, calls: Counts) -> Plan {
     let place = desired.place();
     let mut ours: BTreeMap<Address, Vec<&Found>> = BTreeMap::new();
+    let mut superseded: BTreeMap<Address, Vec<&Found>> = BTreeMap::new();
     let mut named: BTreeMap<(&str, &str), &Found> = BTreeMap::new();
-    for (kind, found) in survey.all() {
-        if let Owner::Us(address) = found.owner(&place.stack)
-            && address.kind == kind
-        {
-            ours.entry(address).or_default().push(found);
-        }
-        if let Some(key) = &found.key {
-            named.entry((kind, key)).or_insert(found);
+    for kind in KINDS.iter().map(|kind| kind.about().kind) {
+        let replaced = successor::replaced(survey.of(kind));
+        for found in survey.of(kind) {
+            if let Owner::Us(address) = found.owner(&place.stack)
+                && address.kind == kind
+            {
+                let list = if replaced.contains(found.id.as_str()) { &mut superseded } else { &mut ours };
+                list.entry(address).or_default().push(found);
+            }
+            if let Some(key) = &found.key {
+                named.entry((kind, key)).or_insert(found);
+            }
         }
     }
-    let planner = Planner { desired, survey, ours, named, place, goal };
+    let live = live_needs(survey, &place.stack);
+    let planner = Planner { desired, survey, ours, superseded, named, live, place, goal };
     let mut must_go = BTreeSet::new();
     let mut held = BTreeMap::new();
     loop {
@@ -60,19 +67,24 @@ pub fn plan(desired: &Desired, survey: &Survey, goal: Goal, guards: Guards, call
     }
 }
 
-struct Planner<'a> {
-    desired: &'a Desired,
-    survey: &'a Survey,
-    /// What is there by the address in its tags, and by kind and key.
+pub(super) struct Planner<'a> {
+    pub(super) desired: &'a Desired,
+    pub(super) survey: &'a Survey,
+    /// What is there by the address in its tags.
     ours: BTreeMap<Address, Vec<&'a Found>>,
-    named: BTreeMap<(&'a str, &'a str), &'a Found>,
+    /// What is there, and was replaced by one of `ours`.
+    superseded: BTreeMap<Address, Vec<&'a Found>>,
+    /// What is there by kind and key.
+    pub(super) named: BTreeMap<(&'a str, &'a str), &'a Found>,
+    /// What that needs.
+    pub(super) live: Live,
     place: Place,
     goal: Goal,
 }
 
 #[derive(Default)]
-struct Draft {
-    changes: Vec<Change>,
+pub(super) struct Draft {
+    pub(super) changes: Vec<Change>,
     refusals: Vec<Refusal>,
     notes: Vec<Note>,
     known: BTreeMap<Address, Attributes>,
@@ -111,7 +123,11 @@ impl Planner<'_> {
             desired: Some(resource.spec.clone()),
             tags,
             ignored: resource.lifecycle.ignore_changes.clone(),
+            sensitive: resource.lifecycle.sensitive.clone(),
+            timeouts: resource.lifecycle.timeouts,
             live: None,
+            order: None,
+            replaces: self.left_over(address).iter().map(|old| old.id.clone()).collect(),
         };
         let key = kind.key(&address.name, &full, &self.place);
         match self.find(address, key.as_deref()) {
@@ -125,7 +141,11 @@ impl Planner<'_> {
                 draft.changes.push(change);
             }
             Ok(Some(live)) => {
-                change.fields = diff(kind.about(), &full, &live.spec, &change.ignored);
+                if let (false, Some(value)) = (self.left_over(address).is_empty(), live.tags.get(REPLACES_TAG)) {
+                    change.tags.insert(REPLACES_TAG.to_owned(), value.clone());
+                }
+                change.fields =
+                    diff(kind.about(), &self.for_now(resource, &full, live, draft), &live.spec, &change.ignored);
                 kind.judge(&mut change.fields, &live.spec);
                 let mut forcing: Vec<String> = change
                     .fields
@@ -157,6 +177,18 @@ impl Planner<'_> {
                 } else {
                     (Action::None, Reason::Unchanged)
                 };
+                if change.action == Action::Replace {
+                    // The old one is not given up for a name that cannot be had.
+                    let holder = self.holder(address, key.as_deref());
+                    let others = holder.filter(|holder| !matches!(holder.owner(&self.place.stack), Owner::Us(_)));
+                    draft.refusals.extend(others.map(|holder| self.not_ours(address, holder)));
+                    change.order = Some(self.order(resource, (&full, key.as_deref()), live, &change.reason, draft));
+                    let all: Vec<&Found> = [live].into_iter().chain(self.left_over(address).iter().copied()).collect();
+                    change.replaces = all.iter().map(|old| old.id.clone()).collect();
+                    if !kind.about().forgets_tags && !kind.about().fixed_tags {
+                        change.tags.insert(REPLACES_TAG.to_owned(), successor::value(all));
+                    }
+                }
                 if change.action == Action::Update {
                     let remarks = kind.remarks(&change.fields, &live.spec).into_iter();
                     draft.notes.extend(remarks.map(|message| Note { address: Some(address.clone()), message }));
@@ -182,15 +214,23 @@ impl Planner<'_> {
     /// The live object of an address, or why it may not be touched.
     fn find(&self, address: &Address, key: Option<&str>) -> Result<Option<&Found>, Refusal> {
         let ours = self.ours.get(address).map_or(&[][..], Vec::as_slice);
-        let refuse = |code: &str, message: String, help: String| {
-            Err(Refusal { address: Some(address.clone()), code: code.to_owned(), message, help })
-        };
         match ours {
             [one] => return Ok(Some(one)),
             [] => {}
             _ => return Err(found_twice(address, ours)),
         }
-        let Some(named) = key.and_then(|key| self.named.get(&(address.kind.as_str(), key))) else { return Ok(None) };
+        match self.holder(address, key) {
+            Some(named) => Err(self.not_ours(address, named)),
+            None => Ok(None),
+        }
+    }
+
+    /// What has the name that something is to have.
+    pub(super) fn holder(&self, address: &Address, key: Option<&str>) -> Option<&Found> {
+        self.named.get(&(address.kind.as_str(), key?)).copied()
+    }
+
+    fn not_ours(&self, address: &Address, named: &Found) -> Refusal {
         let (message, help) = match named.owner(&self.place.stack) {
             Owner::Us(other) => (
                 format!("{} exists as {other} of this stack", named.id),
@@ -211,7 +251,7 @@ impl Planner<'_> {
                 ),
             ),
         };
-        refuse("not-ours", message, help)
+        Refusal { address: Some(address.clone()), code: "not-ours".to_owned(), message, help }
     }
 
     /// What carries our stack's tag and is not declared.
@@ -219,7 +259,13 @@ impl Planner<'_> {
         for (kind, live) in self.survey.all() {
             let Owner::Us(address) = live.owner(&self.place.stack) else { continue };
             let is_declared = self.goal == Goal::Converge && self.desired.get(&address).is_some();
-            if address.kind != kind || is_declared {
+            if address.kind != kind {
+                continue;
+            }
+            if is_declared {
+                if self.left_over(&address).iter().any(|old| old.id == live.id) {
+                    draft.changes.push(self.leftover(address, live));
+                }
                 continue;
             }
             let twins = self.ours.get(&address).map_or(&[][..], Vec::as_slice);
@@ -243,25 +289,46 @@ impl Planner<'_> {
                 let message = format!("{} stays, because its lifecycle says so", live.id);
                 draft.notes.push(Note { address: Some(address.clone()), message });
             }
-            draft.changes.push(Change {
-                address,
-                action,
-                reason,
-                fields: Vec::new(),
-                desired: None,
-                tags: BTreeMap::new(),
-                ignored: Vec::new(),
-                live: Some(live.clone()),
-            });
+            draft.changes.push(gone(address, action, reason, live));
+        }
+    }
+
+    /// What is there, and was replaced by what is now taken for the declared object.
+    fn left_over(&self, address: &Address) -> &[&Found] {
+        self.superseded.get(address).map_or(&[], Vec::as_slice)
+    }
+
+    /// That something was replaced has been decided, shown and agreed to.
+    fn leftover(&self, address: Address, live: &Found) -> Change {
+        let by = self.ours.get(&address).and_then(|ours| Some(ours.first()?.id.clone())).unwrap_or_default();
+        gone(address, Action::Delete, Reason::Superseded(by), live)
+    }
+
+    /// What is wanted of an object until what is leaving has left.
+    fn for_now(&self, resource: &Resource, full: &Value, live: &Found, draft: &Draft) -> Value {
+        let about = resource.kind.about();
+        if about.lets_go_of.is_empty() {
+            return full.clone();
+        }
+        let mut ids = leaving(&draft.changes, about);
+        let left_over = self.superseded.iter().filter(|(old, _)| about.lets_go_of.contains(&old.kind.as_str()));
+        ids.extend(left_over.flat_map(|(_, old)| old).map(|old| old.id.as_str()));
+        match &ids[..] {
+            [] => full.clone(),
+            ids => {
+                let kept = keep(full, &live.spec, ids);
+                resource.kind.normalise(&kept, &self.place).unwrap_or(kept)
+            }
         }
     }
 
     /// Objects that stay as they are or change in place, and hold on to something that must be deleted.
     fn holders(&self, draft: &Draft) -> BTreeMap<Address, Address> {
-        let live = self.live_needs();
-        let users = reversed(&live);
+        let users = reversed(&self.live.needs);
         let mut holders = BTreeMap::new();
-        for gone in draft.changes.iter().filter(|change| change.action == Action::Replace) {
+        let goes_first =
+            |change: &&Change| change.action == Action::Replace && matches!(change.order, Some(Order::Delete { .. }));
+        for gone in draft.changes.iter().filter(goes_first) {
             let is_held = by_name(&gone.address.kind).is_some_and(|kind| kind.about().held_by_users);
             let holds = |user: &&Address| {
                 is_held
@@ -318,7 +385,7 @@ impl Planner<'_> {
         notes.extend(self.dropped_notes());
         let declared: Needs =
             self.desired.in_order().map(|resource| (resource.address.clone(), resource.needs.clone())).collect();
-        let steps = steps(&changes, &declared, &self.live_needs());
+        let steps = steps(&changes, &declared, &self.live);
         Plan {
             format_version: FORMAT_VERSION,
             place: self.place.clone(),
@@ -375,48 +442,6 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// What the live objects of ours hold on to, read from the places where references may stand, and what their
-    /// kinds need at run time.
-    fn live_needs(&self) -> Needs {
-        let ours: Vec<(Address, &Found)> = self
-            .survey
-            .all()
-            .filter_map(|(_, found)| match found.owner(&self.place.stack) {
-                Owner::Us(address) => Some((address, found)),
-                Owner::Stack(_) | Owner::Nobody => None,
-            })
-            .collect();
-        let mut by_attribute: BTreeMap<(&str, &str), Address> = BTreeMap::new();
-        for (address, found) in &ours {
-            for value in found.attributes.values() {
-                by_attribute.insert((kind_name(&address.kind), value), address.clone());
-            }
-        }
-        let with_id = |found: &Found| {
-            let mut spec = found.spec.clone();
-            if let Some(members) = spec.as_object_mut() {
-                members.insert("id".to_owned(), found.id.clone().into());
-            }
-            spec
-        };
-        let specs: BTreeMap<Address, Value> =
-            ours.iter().map(|(address, found)| (address.clone(), with_id(found))).collect();
-        let mut needs = Needs::new();
-        for (address, found) in &ours {
-            let Some(kind) = by_name(&address.kind) else { continue };
-            let entry = needs.entry(address.clone()).or_default();
-            for position in crate::desired::positions_of(kind) {
-                let texts = position.texts(&found.spec);
-                entry.extend(
-                    texts.iter().filter_map(|text| by_attribute.get(&(kind_name(&position.kind), *text)).cloned()),
-                );
-            }
-            entry.extend(kind.runtime_needs(&found.spec, &specs));
-            entry.remove(address);
-        }
-        needs
-    }
-
     fn tags(&self, resource: &Resource, known: &BTreeMap<Address, Attributes>) -> BTreeMap<String, String> {
         let mut tags = self.desired.stack.tags.clone();
         tags.extend(tags::resolved(&resource.tags, known));
@@ -440,10 +465,71 @@ fn found_twice(address: &Address, twins: &[&Found]) -> Refusal {
     }
 }
 
+fn gone(address: Address, action: Action, reason: Reason, live: &Found) -> Change {
+    Change {
+        address,
+        action,
+        reason,
+        fields: Vec::new(),
+        desired: None,
+        tags: BTreeMap::new(),
+        ignored: Vec::new(),
+        sensitive: Vec::new(),
+        timeouts: Timeouts::default(),
+        live: Some(live.clone()),
+        order: None,
+        replaces: Vec::new(),
+    }
+}
+
+/// What the live objects of ours hold on to, read from the places where references may stand, and what their kinds need
+/// at run time.
+fn live_needs(survey: &Survey, stack: &str) -> Live {
+    let ours: Vec<(Address, &Found)> = survey
+        .all()
+        .filter_map(|(_, found)| match found.owner(stack) {
+            Owner::Us(address) => Some((address, found)),
+            Owner::Stack(_) | Owner::Nobody => None,
+        })
+        .collect();
+    let mut by_attribute: BTreeMap<(&str, &str), Address> = BTreeMap::new();
+    for (address, found) in &ours {
+        for value in found.attributes.values() {
+            by_attribute.insert((kind_name(&address.kind), value), address.clone());
+        }
+    }
+    let with_id = |found: &Found| {
+        let mut spec = found.spec.clone();
+        if let Some(members) = spec.as_object_mut() {
+            members.insert("id".to_owned(), found.id.clone().into());
+        }
+        spec
+    };
+    let specs: BTreeMap<Address, Value> =
+        ours.iter().map(|(address, found)| (address.clone(), with_id(found))).collect();
+    let mut live = Live::default();
+    for (address, found) in &ours {
+        let Some(kind) = by_name(&address.kind) else { continue };
+        let references = live.references.entry(address.clone()).or_default();
+        for position in crate::desired::positions_of(kind) {
+            let texts = position.texts(&found.spec);
+            references
+                .extend(texts.iter().filter_map(|text| by_attribute.get(&(kind_name(&position.kind), *text)).cloned()));
+        }
+        references.remove(address);
+        let needs = live.needs.entry(address.clone()).or_default();
+        needs.extend(references.iter().cloned());
+        needs.extend(kind.runtime_needs(&found.spec, &specs));
+        needs.remove(address);
+    }
+    live
+}
+
 /// What a resource refers to, is made anew and takes the reference along while it is deleted.
 fn lost(resource: &Resource, draft: &Draft) -> Option<Address> {
     let loses = resource.kind.about().loses;
-    let anew = draft.changes.iter().filter(|change| change.action == Action::Replace).map(|change| &change.address);
+    let first = |change: &&Change| change.action == Action::Replace && !change.creates_first();
+    let anew = draft.changes.iter().filter(first).map(|change| &change.address);
     anew.into_iter().find(|one| loses.contains(&one.kind.as_str()) && resource.needs.contains(one)).cloned()
 }
 
@@ -458,11 +544,11 @@ fn takes_over(change: &Change) -> Option<Note> {
     let inherited = about.inherited_by(desired, &change.ignored).into_iter();
     let kept: Vec<String> =
         inherited.filter_map(|path| live.spec.get(&path).map(|value| format!("{path}: {value}"))).collect();
-    let message = format!(
-        "keeps {} of what it replaces; a run that is cut off between deleting and creating forgets it, unless the \
-         manifest says it",
-        kept.join(", ")
-    );
+    let mut message = format!("keeps {} of what it replaces", kept.join(", "));
+    if !change.creates_first() {
+        message
+            .push_str("; a run that is cut off between deleting and creating forgets it, unless the manifest says it");
+    }
     (!kept.is_empty()).then(|| Note { address: Some(change.address.clone()), message })
 }
 

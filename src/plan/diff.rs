@@ -193,6 +193,11 @@ fn names(desired: &[Value], live: &[Value]) -> Option<&'static str> {
     NAMES.iter().find(|name| unique(desired, name) && unique(live, name)).copied()
 }
 
+/// How each item of a list is called in paths; empty when the items have no names of their own.
+pub(super) fn named(items: &[Value]) -> Vec<String> {
+    names(items, &[]).map_or_else(Vec::new, |name| items.iter().map(|item| text(&item[name])).collect())
+}
+
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -6,7 +6,9 @@
 mod build;
 mod diff;
 mod order;
+mod replace;
 pub mod saved;
+mod sensitive;
 pub mod tags;
 
 use std::collections::BTreeMap;
@@ -17,10 +19,12 @@ use serde_json::Value;
 
 pub use self::build::{Goal, Guards, plan};
 pub use self::diff::{FieldChange, carry_over, diff};
+pub use self::replace::{Order, keep};
+pub use self::sensitive::{SENSITIVE, hide_fields};
 use crate::address::Address;
 use crate::aws::Counts;
 use crate::kinds::{Attributes, Found, Place};
-use crate::manifest::substitute;
+use crate::manifest::{Timeouts, substitute};
 
 /// The version of the plan's shape, for whoever reads it as JSON.
 pub const FORMAT_VERSION: u32 = 1;
@@ -86,9 +90,21 @@ pub struct Change {
     /// Paths that `lifecycle.ignoreChanges` leaves to others.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub ignored: Vec<String>,
+    /// Paths whose values are shown to nobody, by `lifecycle.sensitive`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub sensitive: Vec<String>,
+    /// How long the work may take, in seconds, where its lifecycle says so.
+    #[serde(skip_serializing_if = "Timeouts::is_empty", default)]
+    pub timeouts: Timeouts,
     /// What exists today.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub live: Option<Found>,
+    /// Of a replacement: which of the two is there first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<Order>,
+    /// The ids of what was or is replaced and may still be there: never taken for the declared object.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub replaces: Vec<String>,
 }
 
 /// What is done with an object.
@@ -97,7 +113,7 @@ pub struct Change {
 pub enum Action {
     Create,
     Update,
-    /// Delete, then create anew.
+    /// Make another in place of it: [`Change::order`] says which comes first.
     Replace,
     Delete,
     None,
@@ -145,6 +161,8 @@ pub enum Reason {
     Follows(Address),
     /// It carries our stack's tag and is not declared any more.
     NotDeclared,
+    /// This replaces it, by a run that was cut off.
+    Superseded(String),
     /// Everything goes.
     Destroy,
     /// It is kept, because its lifecycle says so.

@@ -3,21 +3,32 @@
 //! Edges come from the declared references (value and containment), from what kinds need at run time, and, for what
 //! is deleted, from the references of the live objects, so that things that are declared nowhere any more are still
 //! taken down in the right order.
+//!
+//! A removal is *late* when what replaces the object is made first: it comes after everything that refers to the old
+//! object has been led to the new one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Change, Step, Work};
+use super::{Action, Change, Order, Step, Work};
 use crate::address::Address;
-use crate::kinds::Readiness;
+use crate::kinds::{Readiness, by_name};
 
 /// Who needs whom.
 pub(super) type Needs = BTreeMap<Address, BTreeSet<Address>>;
 
+/// What the objects that exist need.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    /// What they refer to.
+    pub(super) references: Needs,
+    /// That, and what they need at run time.
+    pub(super) needs: Needs,
+}
+
 /// The steps of the changes. `declared` says what the new objects need, `live` what the present ones hold on to.
-pub(super) fn steps(changes: &[Change], declared: &Needs, live: &Needs) -> Vec<Step> {
+pub(super) fn steps(changes: &[Change], declared: &Needs, live: &Live) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    let mut make: BTreeMap<&Address, usize> = BTreeMap::new();
-    let mut remove: BTreeMap<&Address, usize> = BTreeMap::new();
+    let mut plan = Parts::default();
     for (index, change) in changes.iter().enumerate() {
         let pending =
             |found: &crate::kinds::Found| !matches!(found.readiness, Readiness::Ready | Readiness::Unknown(_));
@@ -36,26 +47,44 @@ pub(super) fn steps(changes: &[Change], declared: &Needs, live: &Needs) -> Vec<S
             steps.len() - 1
         };
         if deletes {
-            remove.insert(&change.address, add(Work::Delete));
+            let step = add(Work::Delete);
+            plan.remove.entry(&change.address).or_default().push(step);
+            if change.goes_late() {
+                plan.late.insert(step);
+            }
         }
         if let Some(work) = makes {
-            make.insert(&change.address, add(work));
+            plan.make.entry(&change.address).or_default().push(add(work));
+        }
+        if let (Some(Order::Create { if_room, in_turn }), Some(Work::Create)) = (&change.order, makes) {
+            plan.if_room.extend(if_room.then_some(&change.address));
+            plan.in_turn.extend(in_turn.then_some(&change.address));
         }
     }
+    plan.keep_early(changes);
     let mut after: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for (address, step) in &make {
-        let before = after.entry(*step).or_default();
-        before.extend(nearest(address, declared, &make));
-        before.extend(remove.get(address));
+    for (address, makes) in &plan.make {
+        for step in makes {
+            let before = after.entry(*step).or_default();
+            before.extend(nearest(address, declared, &plan.make));
+            before.extend(plan.removals(address).filter(|step| !plan.late.contains(step)));
+        }
     }
-    let users = reversed(live);
-    for (address, step) in &remove {
-        let before = after.entry(*step).or_default();
-        before.extend(nearest(address, &users, &remove));
-        // Whoever is updated lets go of it in that update.
-        for user in users.get(address).into_iter().flatten() {
-            if !remove.contains_key(user) && !declared.get(user).is_some_and(|needs| needs.contains(*address)) {
-                before.extend(make.get(user));
+    let users = reversed(&live.needs);
+    for (address, removes) in &plan.remove {
+        for step in removes {
+            let before = after.entry(*step).or_default();
+            before.extend(nearest(address, &users, &plan.remove));
+            if plan.late.contains(step) {
+                before.extend(plan.makes(address));
+                continue;
+            }
+            // Whoever is updated lets go of it in that update.
+            for user in users.get(address).into_iter().flatten() {
+                if !plan.remove.contains_key(user) && !declared.get(user).is_some_and(|needs| needs.contains(*address))
+                {
+                    before.extend(plan.makes(user));
+                }
             }
         }
     }
@@ -63,28 +92,127 @@ pub(super) fn steps(changes: &[Change], declared: &Needs, live: &Needs) -> Vec<S
         before.remove(&step);
         steps[step].after = before.into_iter().collect();
     }
-    make_room(&mut steps, &make, &remove);
+    plan.lead_users_over(&mut steps, &reversed(&live.references));
+    plan.prepare_for_no_room(&mut steps, &users);
+    plan.make_room(&mut steps);
+    plan.take_turns(&mut steps);
     without_cycles(steps)
 }
 
-/// A new object may need the room of one of its kind that goes: an address range, a slot, a name. So the one that goes
-/// is first, unless it can only go after the new one is there.
-fn make_room(steps: &mut [Step], make: &BTreeMap<&Address, usize>, remove: &BTreeMap<&Address, usize>) {
-    // What waits for nothing that is made never will: this adds to what is made only.
-    let waits_for_any = |remove: usize| waits_for(steps, remove, |step| steps[step].work != Work::Delete);
-    let going: Vec<(&Address, usize, bool)> =
-        remove.iter().map(|(gone, remove)| (*gone, *remove, waits_for_any(*remove))).collect();
-    for (new, make) in make {
-        if steps[*make].work != Work::Create {
-            continue;
+#[derive(Default)]
+struct Parts<'a> {
+    /// Steps that leave an object there: one for each address at most.
+    make: BTreeMap<&'a Address, Vec<usize>>,
+    /// Steps that delete; one address may have left over what it was before.
+    remove: BTreeMap<&'a Address, Vec<usize>>,
+    late: BTreeSet<usize>,
+    /// What is made first as far as there is room.
+    if_room: Vec<&'a Address>,
+    /// What is replaced one after the other.
+    in_turn: Vec<&'a Address>,
+}
+
+impl<'a> Parts<'a> {
+    fn makes(&self, address: &Address) -> impl Iterator<Item = usize> {
+        self.make.get(address).into_iter().flatten().copied()
+    }
+
+    fn removals(&self, address: &Address) -> impl Iterator<Item = usize> {
+        self.remove.get(address).into_iter().flatten().copied()
+    }
+
+    /// What is left over of an object that is now deleted first has to go before that, too.
+    fn keep_early(&mut self, changes: &[Change]) {
+        let early = |change: &&Change| matches!(change.order, Some(Order::Delete { .. }));
+        for change in changes.iter().filter(early) {
+            for step in self.remove.get(&change.address).into_iter().flatten() {
+                self.late.remove(step);
+            }
         }
-        let mut before = std::mem::take(&mut steps[*make].after);
-        let going = going.iter().filter(|(gone, ..)| gone.kind == new.kind);
-        let first = going.filter(|(_, remove, may_wait)| !may_wait || !waits_for(steps, *remove, |step| step == *make));
-        before.extend(first.map(|(_, remove, _)| *remove));
-        before.sort_unstable();
-        before.dedup();
-        steps[*make].after = before;
+    }
+
+    /// A late removal waits for whoever refers to the old object, directly or by way of something that is changed. A
+    /// user whose reference goes with the deletion takes the new one in first, so that whoever moves over finds the
+    /// way prepared.
+    fn lead_users_over(&self, steps: &mut [Step], users: &Needs) {
+        for (address, removes) in &self.remove {
+            for remove in removes.iter().filter(|step| self.late.contains(step)) {
+                let direct: Vec<&Address> = users.get(*address).into_iter().flatten().collect();
+                let keeps = |user: &&&Address| {
+                    by_name(&user.kind).is_some_and(|kind| kind.about().lets_go_of.contains(&address.kind.as_str()))
+                };
+                let (keepers, movers): (Vec<&Address>, Vec<&Address>) =
+                    direct.iter().copied().partition(|user| keeps(&user));
+                for keeper in keepers.iter().flat_map(|user| self.makes(user)) {
+                    for mover in movers.iter().flat_map(|user| self.makes(user)) {
+                        put_after(steps, mover, keeper);
+                    }
+                }
+                let mut seen: BTreeSet<&Address> = BTreeSet::new();
+                let mut open = direct;
+                while let Some(user) = open.pop() {
+                    if seen.insert(user) && !self.remove.contains_key(user) {
+                        self.makes(user).for_each(|make| put_after(steps, *remove, make));
+                        open.extend(users.get(user).into_iter().flatten());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where there turns out to be no room, the old object goes first; what must go before it has gone by then.
+    fn prepare_for_no_room(&self, steps: &mut [Step], users: &Needs) {
+        for address in &self.if_room {
+            for make in self.makes(address) {
+                for gone in nearest(address, users, &self.remove) {
+                    put_after(steps, make, gone);
+                }
+            }
+        }
+    }
+
+    /// A new object may need the room of one of its kind that goes: an address range, a slot, a name. So the one that
+    /// goes is first, unless it can only go after the new one is there.
+    fn make_room(&self, steps: &mut [Step]) {
+        // What waits for nothing that is made never will: this adds to what is made only.
+        let waits_for_any = |remove: usize| waits_for(steps, remove, |step| steps[step].work != Work::Delete);
+        let going: Vec<(&Address, usize, bool)> = self
+            .remove
+            .iter()
+            .flat_map(|(gone, removes)| removes.iter().map(move |remove| (*gone, *remove)))
+            .filter(|(_, remove)| !self.late.contains(remove))
+            .map(|(gone, remove)| (gone, remove, waits_for_any(remove)))
+            .collect();
+        for (new, make) in self.make.iter().flat_map(|(new, makes)| makes.iter().map(move |make| (*new, *make))) {
+            if steps[make].work != Work::Create {
+                continue;
+            }
+            let mut before = std::mem::take(&mut steps[make].after);
+            let going = going.iter().filter(|(gone, ..)| gone.kind == new.kind);
+            let first =
+                going.filter(|(_, remove, may_wait)| !may_wait || !waits_for(steps, *remove, |step| step == make));
+            before.extend(first.map(|(_, remove, _)| *remove));
+            before.sort_unstable();
+            before.dedup();
+            steps[make].after = before;
+        }
+    }
+
+    /// Room for one more is enough for all of them.
+    fn take_turns(&self, steps: &mut [Step]) {
+        for pair in self.in_turn.windows(2).filter(|pair| pair[0].kind == pair[1].kind) {
+            for gone in self.removals(pair[0]) {
+                self.makes(pair[1]).for_each(|make| put_after(steps, make, gone));
+            }
+        }
+    }
+}
+
+/// Lets `later` wait for `earlier`, unless that waits for `later`.
+fn put_after(steps: &mut [Step], later: usize, earlier: usize) {
+    if !steps[later].after.contains(&earlier) && !waits_for(steps, earlier, |step| step == later) {
+        steps[later].after.push(earlier);
+        steps[later].after.sort_unstable();
     }
 }
 
@@ -104,7 +232,7 @@ fn waits_for(steps: &[Step], step: usize, is_it: impl Fn(usize) -> bool) -> bool
 }
 
 /// The steps of what `address` needs; what has no step is looked through.
-fn nearest(address: &Address, needs: &Needs, steps: &BTreeMap<&Address, usize>) -> BTreeSet<usize> {
+fn nearest(address: &Address, needs: &Needs, steps: &BTreeMap<&Address, Vec<usize>>) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut seen: BTreeSet<&Address> = BTreeSet::new();
     let mut open: Vec<&Address> = needs.get(address).into_iter().flatten().collect();
@@ -113,7 +241,7 @@ fn nearest(address: &Address, needs: &Needs, steps: &BTreeMap<&Address, usize>) 
             continue;
         }
         match steps.get(next) {
-            Some(step) => drop(found.insert(*step)),
+            Some(steps) => found.extend(steps),
             None => open.extend(needs.get(next).into_iter().flatten()),
         }
     }

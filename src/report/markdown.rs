@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plan::reason;
+use super::plan::why;
 use super::{count, flat, shown};
 use crate::plan::{Action, Change, Plan};
 
@@ -62,7 +62,7 @@ pub fn plan(plan: &Plan) -> String {
 }
 
 fn fold(plan: &Plan, change: &Change) -> String {
-    let why = reason(&change.reason).map(|text| format!(": {}", escape(&text))).unwrap_or_default();
+    let why = why(change).map(|text| format!(": {}", escape(&text))).unwrap_or_default();
     let mut out = format!(
         "<details><summary>{} <code>{}</code>{why}</summary>\n\n```diff\n",
         change.action.word(),

@@ -68,8 +68,7 @@ pub fn refusals(refusals: &[Refusal]) -> String {
 fn write_change(out: &mut String, plan: &Plan, change: &Change) {
     let look = style::of(change.action);
     let id = change.live.as_ref().map(|live| format!(" ({})", live.id)).unwrap_or_default();
-    let because =
-        reason(&change.reason).map(|text| format!(" {}", style::paint(style::FAINT, &text))).unwrap_or_default();
+    let because = why(change).map(|text| format!(" {}", style::paint(style::FAINT, &text))).unwrap_or_default();
     let head = style::paint(look, &format!("{} {}", change.action.glyph(), change.address));
     writeln!(out, "{head}{id}{because}").ok();
     if change.action == Action::Create {
@@ -124,6 +123,13 @@ fn write_lines(out: &mut String, before: &str, after: &str) {
     }
 }
 
+/// Why a change is made, and which of two comes first, in words.
+pub fn why(change: &Change) -> Option<String> {
+    let parts: Vec<String> =
+        reason(&change.reason).into_iter().chain(change.order.as_ref().map(ToString::to_string)).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
 /// The reason in words, where the fields do not say it.
 pub fn reason(reason: &Reason) -> Option<String> {
     match reason {
@@ -133,6 +139,7 @@ pub fn reason(reason: &Reason) -> Option<String> {
         Reason::Holds(gone) => Some(format!("uses {gone}, which must be deleted first")),
         Reason::Follows(anew) => Some(format!("loses its reference to {anew} while that is made anew")),
         Reason::NotDeclared => Some("not declared any more".to_owned()),
+        Reason::Superseded(by) => Some(format!("{by} has replaced it")),
         Reason::Destroy => None,
         Reason::Retained => Some("kept by its lifecycle".to_owned()),
     }

@@ -70,7 +70,10 @@ impl Teller {
                 self.told.insert(address.clone(), (why.clone(), Instant::now()));
                 Some(format!("{address}: waiting: {why}"))
             }
-            Event::Done { address, work, id, seconds } => Some(ended(address, *work, id, *seconds)),
+            Event::Done { address, work, id, seconds, left } => {
+                let left = left.as_ref().map(|why| format!("; not waited for: {why}")).unwrap_or_default();
+                Some(ended(address, *work, id, *seconds) + &left)
+            }
             Event::Failed { address, work, why, hint, deferred } => {
                 let hint = hint
                     .as_ref()

@@ -47,6 +47,7 @@ pub(crate) use self::ignore::ANNOTATION as IGNORE_ANNOTATION;
 pub use self::node::Node;
 pub use self::of_plan::{Remark, judge};
 pub(crate) use self::references::{tag_defect, too_many_tags};
+pub(crate) use self::task_definition::environment::is_secret;
 use crate::desired::Desired;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::suggest;

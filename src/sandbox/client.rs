@@ -72,8 +72,12 @@ async fn deliver(delivery: Delivery, patience: Duration) -> Result<Response, Con
         tokio::time::sleep(after).await;
     }
     match answer {
-        // The SDK compares a body with the length that its head announces.
-        Answer::Whole(answer) | Answer::Part(answer) => response(answer),
+        Answer::Whole(answer) => response(answer),
+        // As a connection that ends before the body does.
+        Answer::Part(_) => {
+            let error = io::Error::new(io::ErrorKind::UnexpectedEof, "end of file before message length reached");
+            Err(ConnectorError::io(error.into()))
+        }
         Answer::Reset => {
             let error = io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by peer");
             Err(ConnectorError::io(error.into()))

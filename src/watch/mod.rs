@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::files::{Hints, fingerprint};
-use crate::apply::{Outcome, apply};
+use crate::apply::{Outcome, Wait, apply_waiting};
 use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::diagnostic::{self, Diagnostic};
@@ -30,6 +30,9 @@ const QUIET: Duration = Duration::from_millis(300);
 /// The first pause after a failed run; each further failure doubles it.
 const FIRST_BACKOFF: Duration = Duration::from_secs(2);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+
+/// How long giving the lease up may take. Who is told to stop has five seconds for everything.
+const GIVING_UP: Duration = Duration::from_millis(1500);
 
 /// What to do when AWS differs and the manifests did not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,7 @@ pub struct Settings {
     pub interval: Duration,
     pub drift: Drift,
     pub guards: Guards,
+    pub wait: Wait,
     pub telling: Telling,
     /// Reads and checks the manifests.
     pub load: Box<dyn Fn() -> (Option<Desired>, Vec<Diagnostic>) + Send + Sync>,
@@ -226,7 +230,7 @@ impl Watch {
         };
         let result = self.write(&aws, desired, print, &held, is_drift).await;
         if held.check().is_ok()
-            && let Err(lost) = held.release().await
+            && let Err(lost) = held.release_within(GIVING_UP).await
         {
             tracing::warn!("{lost}; the lease expires by itself within a minute");
         }
@@ -280,6 +284,11 @@ impl Watch {
             return Err(format!("not converged: {}", left.join(", ")));
         }
         self.applied = Some(print.to_owned());
+        if !outcome.left.is_empty() {
+            let left: Vec<String> = outcome.left.iter().map(|(address, why)| format!("{address}: {why}")).collect();
+            self.say("not waited for", json!({"why": left}));
+            return Ok(());
+        }
         self.say("converged", json!({"steps": outcome.done.len()}));
         Ok(())
     }
@@ -309,7 +318,7 @@ impl Watch {
                 stop.cancel();
             }
         });
-        let outcome = apply(Arc::clone(aws), plan, sender, stop).await;
+        let outcome = apply_waiting(Arc::clone(aws), plan, self.settings.wait, sender, stop).await;
         guard.abort();
         teller.await.ok();
         outcome

@@ -96,7 +96,13 @@ fn what_finds_no_room_is_deferred_and_the_rest_is_done() {
     let hosts = tree.text("cluster.yaml");
     tree.write("cluster.yaml", &hosts.replace("count: 1", "count: 6"));
     let ran = tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(4);
-    ran.prints(&["2 deferred", "deferred: Instance/outpost", "InsufficientInstanceCapacity", "The rest is done"]);
+    ran.prints(&[
+        "2 deferred",
+        "deferred: Instance/outpost",
+        "InsufficientInstanceCapacity",
+        "the Outpost offers ",
+        "The rest is done",
+    ]);
     // Room is made by asking for less.
     tree.write("cluster.yaml", &hosts.replace("count: 1", "count: 4"));
     tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(0);

@@ -5,4 +5,5 @@ mod diff;
 mod lifecycle;
 mod output;
 mod trouble;
+mod waiting;
 mod walkthrough;

@@ -13,7 +13,43 @@ fn fits(name: &str, output: &Value) {
     let wrong: Vec<String> =
         validator.iter_errors(output).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(wrong.is_empty(), "{name}: {wrong:#?}\n{output:#}");
-    assert_eq!(output["formatVersion"], 1);
+    assert!(output["formatVersion"] == 1 || name == "audit");
+}
+
+/// Each call that changes something is in the audit, and nothing of what was sent.
+#[test]
+fn what_is_written_is_recorded() {
+    let tree = Tree::of_example("outposts");
+    std::fs::create_dir(tree.path("../audit")).unwrap();
+    let audited = |command: &[&str]| tree.in_sandbox(&[command, &["--yes", "--audit", "audit"]].concat()).ends_with(0);
+    audited(&["apply", "manifests"]);
+    let files = || -> Vec<std::path::PathBuf> {
+        let found = std::fs::read_dir(tree.path("../audit")).unwrap();
+        found.map(|entry| entry.unwrap().path()).collect()
+    };
+    let text = files().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect::<String>();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.iter().for_each(|line| fits("audit", line));
+    for (operation, resource) in [
+        ("ec2:CreateVpc", "Vpc/edge"),
+        ("ec2:RunInstances", "Instance/outpost"),
+        ("iam:CreateRole", "Role/ecs-instance"),
+        ("ecs:CreateService", "Service/web"),
+    ] {
+        let of = |line: &&Value| line["operation"] == operation && line["outcome"] == "done";
+        let found = lines.iter().find(of).unwrap_or_else(|| panic!("{operation} in\n{text}"));
+        assert!(found["resource"].as_str().unwrap().starts_with(resource.split('/').next().unwrap()), "{found}");
+        assert!(found["requestId"].is_string(), "{found}");
+    }
+    assert!(!text.contains("Describe") && !text.contains("10.0."), "{text}");
+    // A second run has nothing to write; a third deletes.
+    audited(&["apply", "manifests"]);
+    audited(&["destroy", "manifests"]);
+    let all = files().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect::<String>();
+    assert!(all.lines().count() > lines.len() && all.contains("ec2:DeleteVpc"), "{all}");
+    tree.in_sandbox(&["apply", "manifests", "--yes", "--audit", "no/such/folder/file"])
+        .ends_with(1)
+        .complains(&["no/such/folder/file", "nothing was changed"]);
 }
 
 #[test]

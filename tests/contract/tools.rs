@@ -30,6 +30,21 @@ fn the_aws_cli_reads_what_it_wrote() {
     let got = aws(&[&["iam", "get-instance-profile"], &profile[..]].concat());
     assert_eq!(got["InstanceProfile"]["Arn"], "arn:aws:iam::123456789012:instance-profile/node");
     assert_eq!(server.sandbox.calls()["iam:GetInstanceProfile"], 1);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("note.txt");
+    std::fs::write(&file, "one").unwrap();
+    let file = file.to_str().unwrap();
+    aws(&["s3", "mb", "s3://farpost-notes"]);
+    aws(&["s3", "cp", "--quiet", file, "s3://farpost-notes/a/b"]);
+    let more = ["--bucket", "farpost-notes", "--key", "a/c", "--body", file, "--if-none-match", "*"];
+    let put = aws(&[&["s3api", "put-object"], &more[..]].concat());
+    let listed = aws(&["s3api", "list-objects-v2", "--bucket", "farpost-notes", "--prefix", "a/"]);
+    let etags: Vec<&Value> = listed["Contents"].as_array().unwrap().iter().map(|object| &object["ETag"]).collect();
+    assert_eq!(etags, [&put["ETag"]; 2]);
+    aws(&["s3", "cp", "--quiet", "s3://farpost-notes/a/b", &format!("{file}.copy")]);
+    assert_eq!(std::fs::read_to_string(format!("{file}.copy")).unwrap(), "one");
+    aws(&["s3", "rm", "--quiet", "--recursive", "s3://farpost-notes"]);
+    aws(&["s3", "rb", "s3://farpost-notes"]);
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn only_what_the_plan_touches_counts() {
         let change = ids.as_array().unwrap().iter().find(|one| one["address"] == address).unwrap();
         change["live"]["id"].as_str().unwrap().to_owned()
     };
-    assert_eq!(plan["touches"].as_object().unwrap().len(), 1);
+    assert_eq!(plan["touches"].as_array().unwrap().len(), 1);
     assert_eq!(plan["takes"]["Vpc/a"]["id"], id("Vpc/a").as_str());
     served.ec2(&format!("Action=CreateTags&ResourceId.1={}&Tag.1.Key=seen&Tag.1.Value=yes", id("Subnet/s")));
     served.ec2(&format!("Action=ModifyVpcAttribute&VpcId={}&EnableDnsSupport.Value=false", id("Vpc/b")));
@@ -209,10 +209,10 @@ fn save_and_apply(example: &Path) {
     // A host that nobody has registered is left for later.
     let ran = check(tree.in_sandbox(&["apply", "plan.json", shown, "--yes"]), &[0, 4]);
     assert!(ran.code == 4 || ran.stdout.contains("Converged"), "{name}: {}", ran.stdout);
-    check(tree.in_sandbox(&["apply", "plan.json", "--yes"]), &[3]);
+    check(tree.in_sandbox(&["apply", "plan.json", shown, "--yes"]), &[3]);
     // Without the note, the state itself tells.
     std::fs::remove_dir_all(tree.path("../.local/state/farpost/plans")).unwrap();
-    let again = check(tree.in_sandbox(&["apply", "plan.json", "--yes"]), &[3]);
+    let again = check(tree.in_sandbox(&["apply", "plan.json", shown, "--yes"]), &[3]);
     let is_told = ["already-applied", "partly-applied", "plan-moved"].iter().any(|code| again.stderr.contains(code));
     assert!(is_told, "{name}: {}", again.stderr);
 }
@@ -223,7 +223,7 @@ fn live_secrets_are_not_in_the_file() {
         format!(
             "apiVersion: farpost/v1\nkind: TaskDefinition\nmetadata: {{name: app}}\nspec:\n  containerDefinitions:\n    \
              - name: app\n      image: public.ecr.aws/docker/library/busybox:1.36\n      memory: 64\n      \
-             environment:\n        - {{name: API_PASSWORD, value: {value}}}\n"
+             environment:\n        - {{name: API_MODE, value: {value}}}\n"
         )
     };
     let tree = Tree::new(&[("stack.yaml", STACK), ("app.yaml", &definition("canary-old"))]);
@@ -234,6 +234,28 @@ fn live_secrets_are_not_in_the_file() {
     assert!(text.contains("canary-new"), "what is declared is in the manifests, too");
     assert!(!text.contains("canary-old"), "what AWS has is nobody's to keep");
     tree.in_sandbox(APPLY).ends_with(0).prints(&["Converged"]);
+}
+
+/// What is declared as sensitive is not in the file either, so the manifests come along.
+#[test]
+fn sensitive_values_stay_in_the_manifests() {
+    let app = "apiVersion: farpost/v1\nkind: TaskDefinition\nmetadata: {name: app}\n\
+               lifecycle: {sensitive: [\"containerDefinitions[app].environment[MODE]\"]}\nspec:\n  containerDefinitions:\n    \
+               - name: app\n      image: public.ecr.aws/docker/library/busybox:1.36\n      memory: 64\n      \
+               environment:\n        - {name: MODE, value: canary-value}\n";
+    let tree = Tree::new(&[("stack.yaml", STACK), ("app.yaml", app)]);
+    tree.in_sandbox(SAVE).ends_with(0);
+    assert!(!tree.text("../plan.json").contains("canary-value"));
+    let ran = tree.in_sandbox(APPLY).ends_with(1);
+    ran.complains(&["does not hold the sensitive values", "farpost apply plan.json PATH"]);
+    let with = ["apply", "plan.json", "manifests", "--yes"];
+    tree.write("app.yaml", &app.replace("canary-value", "other-value"));
+    let ran = tree.in_sandbox(&with).ends_with(3);
+    assert!(!ran.stderr.contains("canary-value") && !ran.stderr.contains("other-value"), "{}", ran.stderr);
+    ran.complains(&["manifests-moved", "a sensitive value is another one"]);
+    tree.write("app.yaml", app);
+    let ran = tree.in_sandbox(&with).ends_with(0).prints(&["Converged"]);
+    assert!(!ran.stdout.contains("canary-value") && !ran.stderr.contains("canary-value"), "{}", ran.stdout);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 
 use self::claim::Claim;
-use super::apply::run;
+use super::apply::{Terms, run};
 use super::session::Manifests;
 use super::writer::{Locking, as_writer};
 use super::{Failure, Global, Output, talk};
@@ -93,33 +93,31 @@ pub(super) fn refuse_unsigned(verify: Option<&PathBuf>) -> Result<(), Failure> {
     Err(refused("unsigned", message, "save and sign a plan: farpost plan PATH --out FILE --sign KEY"))
 }
 
-/// On which terms a saved plan is applied.
-#[derive(Clone, Copy)]
-pub(super) struct Terms<'a> {
-    /// Whose signature it must have.
-    pub(super) verify: Option<&'a PathBuf>,
-    pub(super) locking: &'a Locking,
-    pub(super) yes: bool,
-}
-
 /// Applies a saved plan, once, if everything that it was made of is still so.
 pub(super) async fn apply(
     global: &Global,
     path: &Path,
     manifests: Vec<PathBuf>,
+    verify: Option<&PathBuf>,
+    locking: &Locking,
     terms: Terms<'_>,
 ) -> Result<ExitCode, Failure> {
     let bytes = file::read(path)?;
-    if let Some(allowed) = terms.verify {
+    if let Some(allowed) = verify {
         let by = signature::verify(&bytes, path, allowed)?;
         talk(&format!("{} is signed by {by}\n", path.display()));
     }
     let saved = SavedPlan::from_text(&bytes)
         .map_err(|unreadable| refused("plan-file", &format!("{}: {unreadable}", path.display()), unreadable.help()))?;
-    if !manifests.is_empty() {
-        check_manifests(global, &saved, manifests)?;
-    }
-    let desired = saved.desired(&path.to_string_lossy()).map_err(Failure::Findings)?;
+    let desired = if !manifests.is_empty() {
+        same_manifests(global, &saved, manifests)?
+    } else if saved.complete {
+        saved.desired(&path.to_string_lossy()).map_err(Failure::Findings)?
+    } else {
+        let message = format!("{} does not hold the sensitive values that its manifests declare", path.display());
+        let help = format!("give the manifests, too: farpost apply {} PATH", path.display());
+        return Err(Failure::because(message, help));
+    };
     let claim = Claim::new(&saved, desired.stack.lease.clone());
     claim.refuse_used()?;
     if global.output != Output::Json {
@@ -127,9 +125,9 @@ pub(super) async fn apply(
         talk(&format!("plan {} of {}, manifests {digest}\n", saved.id.get(..8).unwrap_or_default(), saved.made));
     }
     let once = Once { saved: &saved, claim };
-    as_writer(global, &desired.stack, terms.locking, async |writer| {
+    as_writer(global, &desired.stack, locking, async |writer| {
         let plan = writer.unless_stopped(renewed(&writer.aws, &desired, &saved)).await??;
-        run(global, &writer, &desired, plan, Goal::Converge, terms.yes, Some(&once)).await
+        run(global, &writer, &desired, plan, Goal::Converge, Terms { once: Some(&once), ..terms }).await
     })
     .await
 }
@@ -150,10 +148,12 @@ async fn renewed(aws: &Aws, desired: &Desired, saved: &SavedPlan) -> Result<Plan
     Ok(plan)
 }
 
-fn check_manifests(global: &Global, saved: &SavedPlan, paths: Vec<PathBuf>) -> Result<(), Failure> {
-    let now = Manifests { paths }.load(global)?.declarations();
+/// What manifests declare that are those of the plan.
+fn same_manifests(global: &Global, saved: &SavedPlan, paths: Vec<PathBuf>) -> Result<Desired, Failure> {
+    let desired = Manifests { paths }.load(global)?;
+    let now = desired.declarations();
     if crate::manifest::digest(&now) == saved.manifests {
-        return Ok(());
+        return Ok(desired);
     }
     let what = saved.declared_otherwise(&now).join(", ");
     let message = format!("the manifests are not those that the plan was made of: {what}");

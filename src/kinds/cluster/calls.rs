@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::types::{Cluster, ClusterField};
 
-use super::lower::{Contents, lower};
+use super::lower::lower;
 use super::namespace;
 use super::spec::ClusterSpec;
 use crate::aws::ecs::{retag, sdk_tags, unfit};
@@ -121,17 +121,8 @@ pub(super) async fn update(
 }
 
 pub(super) async fn delete(aws: &Aws, live: &Found<ClusterSpec>) -> Result<Progress, Fault> {
-    match aws.ecs().delete_cluster().cluster(&live.id).send().await.map_err(fault("ecs:DeleteCluster")) {
-        Ok(_) => Ok(Progress::Done),
-        Err(mut fault) => {
-            if fault.cause == Cause::InUse
-                && let Ok(contents) = serde_json::from_value::<Contents>(live.detail.clone())
-            {
-                fault.message = format!("{} It holds {contents}.", fault.message);
-            }
-            Err(fault)
-        }
-    }
+    aws.ecs().delete_cluster().cluster(&live.id).send().await.map_err(fault("ecs:DeleteCluster"))?;
+    Ok(Progress::Done)
 }
 
 pub(super) fn arn(live: &Found<ClusterSpec>) -> &str {

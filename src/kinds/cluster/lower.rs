@@ -18,19 +18,6 @@ pub(crate) struct Contents {
     pub(crate) tasks: i32,
 }
 
-impl std::fmt::Display for Contents {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { active_services, instances, tasks } = *self;
-        let counts = [(active_services, "active service"), (instances, "container instance"), (tasks, "task")];
-        let some: Vec<String> = counts
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
-            .collect();
-        if some.is_empty() { f.write_str("what is still draining") } else { f.write_str(&some.join(", ")) }
-    }
-}
-
 /// `wanted` is the declared cluster, where one is known.
 pub(super) fn lower(cluster: &types::Cluster, wanted: Option<&ClusterSpec>) -> Found<ClusterSpec> {
     let name = cluster.cluster_name().unwrap_or_default().to_owned();
@@ -94,13 +81,5 @@ mod tests {
         assert!(matches!(of("ACTIVE", Some("UPDATE_FAILED")), Readiness::Failed(_)));
         assert!(matches!(of("PROVISIONING", None), Readiness::Pending(_)));
         assert!(matches!(of("FAILED", None), Readiness::Failed(_)));
-    }
-
-    #[test]
-    fn contents_read_as_a_sentence() {
-        let contents = |active_services, instances, tasks| Contents { active_services, instances, tasks }.to_string();
-        assert_eq!(contents(2, 0, 1), "2 active services, 1 task");
-        assert_eq!(contents(0, 1, 0), "1 container instance");
-        assert_eq!(contents(0, 0, 0), "what is still draining");
     }
 }

@@ -5,6 +5,7 @@
 //! as absent.
 
 mod calls;
+mod contents;
 mod lower;
 pub(crate) mod namespace;
 pub mod spec;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use self::lower::Contents;
 pub use self::spec::ClusterSpec;
-use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target, is_open};
+use super::{About, Attributes, Blocker, Changed, Found, Kind, Place, Progress, Scope, Target, is_open};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -39,6 +40,12 @@ impl Kind for Cluster {
             "ecs:UpdateCluster",
             "ecs:PutClusterCapacityProviders",
             "ecs:DeleteCluster",
+            "ecs:ListServices",
+            "ecs:DescribeServices",
+            "ecs:ListContainerInstances",
+            "ecs:DescribeContainerInstances",
+            "ecs:ListTasks",
+            "ecs:DescribeTasks",
             "ecs:TagResource",
             "ecs:UntagResource",
             "tag:GetResources",
@@ -82,6 +89,10 @@ impl Kind for Cluster {
 
     async fn delete(aws: &Aws, live: &Found<ClusterSpec>) -> Result<Progress, Fault> {
         calls::delete(aws, live).await
+    }
+
+    async fn blockers(aws: &Aws, live: &Found<ClusterSpec>) -> Result<Vec<Blocker>, Fault> {
+        contents::blockers(aws, live).await
     }
 
     async fn retag(

@@ -93,7 +93,6 @@ async fn deleting_waits_for_what_it_holds_and_says_so() {
         ecs.delete_service().cluster("edge").service("foreign").force(true).send().await.unwrap();
     };
     tokio::join!(trial.destroy(&text), late);
-    let said =
-        |event: &Event| matches!(event, Event::Waiting { why, .. } if why.contains("It holds 1 active service."));
+    let said = |event: &Event| matches!(event, Event::Waiting { why, .. } if why.starts_with("still in use by: service foreign (ACTIVE) (not of this stack)"));
     assert!(trial.events.iter().any(said), "{:#?}", trial.events);
 }

@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use self::spec::{ExternalInstanceSpec, Match, MatchTag};
-use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target, is_open};
+use super::{About, Changed, Found, Kind, Others, Place, Progress, Scope, Target, Together, is_open};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -92,6 +92,10 @@ impl Kind for ExternalInstance {
     fn key(name: &str, spec: &ExternalInstanceSpec, _: &Place) -> Option<String> {
         let key = format!("{}/{}", spec.cluster, spec.sought(name));
         Some(key).filter(|key| !is_open(key))
+    }
+
+    fn together(_: &Found<ExternalInstanceSpec>, _: &ExternalInstanceSpec, _: &Others<'_>) -> Together {
+        Together::No("a host is in one cluster at a time".to_owned())
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<ExternalInstanceSpec>>, Fault> {

@@ -123,7 +123,8 @@ pub(in crate::kinds) fn draining(tasks: &[Running]) -> String {
     if !others.is_empty() {
         parts.push(format!("of no service, stop when they end or are stopped: {}", others.join(", ")));
     }
-    format!("draining: {}", parts.join("; "))
+    let left = if tasks.len() == 1 { "1 task left".to_owned() } else { format!("{} tasks left", tasks.len()) };
+    format!("draining: {left}: {}", parts.join("; "))
 }
 
 pub(in crate::kinds) async fn set_status(
@@ -201,7 +202,7 @@ mod tests {
         let tasks = [task("1", "service:web"), task("2", "service:web"), task("3", "family:report")];
         assert_eq!(
             draining(&tasks),
-            "draining: tasks of web move away; of no service, stop when they end or are stopped: 3"
+            "draining: 3 tasks left: tasks of web move away; of no service, stop when they end or are stopped: 3"
         );
     }
 }

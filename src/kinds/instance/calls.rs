@@ -11,7 +11,7 @@ use aws_smithy_types::base64;
 use super::spec::{
     BlockDevice, CpuCredits, HttpTokens, InstanceSpec, MetadataOptions, Placement, ShutdownBehavior, Tenancy, Toggle,
 };
-use super::{IMAGE_TAG, agent, remembered};
+use super::{IMAGE_TAG, agent, capacity, remembered};
 use crate::aws::ec2::tag_specification;
 use crate::aws::{Aws, Fault, fault};
 use crate::kinds::{Found, HASH_TAG, Progress, Target};
@@ -67,7 +67,11 @@ pub(super) async fn create(aws: &Aws, target: &Target<InstanceSpec>) -> Result<S
             .set_private_ip_address(spec.private_ip_address.clone())
             .set_security_group_ids(spec.security_group_ids.clone()),
     };
-    let answer = aws.eventually(|| async { call.clone().send().await.map_err(fault("ec2:RunInstances")) }).await?;
+    let answer = aws.eventually(|| async { call.clone().send().await.map_err(fault("ec2:RunInstances")) }).await;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(fault) => return Err(capacity::in_words(aws, &spec.subnet_id, fault).await),
+    };
     Ok(answer.instances().first().and_then(|instance| instance.instance_id()).unwrap_or_default().to_owned())
 }
 

@@ -16,6 +16,7 @@
 
 pub(super) mod agent;
 mod calls;
+mod capacity;
 mod lower;
 mod read;
 mod remembered;
@@ -31,7 +32,7 @@ pub use self::spec::{
     AgentValue, BlockDevice, CpuCredits, CreditSpecification, Ebs, HttpTokens, InstanceSpec, MetadataOptions,
     Placement, ShutdownBehavior, Tenancy, Toggle,
 };
-use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target, of_kind};
+use super::{About, Changed, Found, Kind, Others, Place, Progress, Scope, Target, Together, of_kind};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 use crate::manifest::references::whole;
@@ -93,6 +94,8 @@ impl Kind for Instance {
         calls: &[
             "ec2:RunInstances",
             "ec2:DescribeInstances",
+            "ec2:DescribeInstanceTypeOfferings",
+            "ec2:DescribeSubnets",
             "ec2:DescribeInstanceAttribute",
             "ec2:DescribeInstanceCreditSpecifications",
             "ec2:DescribeVolumes",
@@ -151,6 +154,16 @@ impl Kind for Instance {
         let tables = of_kind(others, "RouteTable").filter(|(_, other)| routes(other));
         let clusters = of_kind(others, "Cluster").filter(|(address, other)| registers_in(address, other));
         clusters.chain(tables).map(|(address, _)| address.clone()).collect()
+    }
+
+    fn together(old: &Found<InstanceSpec>, new: &InstanceSpec, others: &Others<'_>) -> Together {
+        let address = new.private_ip_address.as_ref().filter(|address| {
+            old.spec.private_ip_address.as_ref() == Some(*address) && old.spec.subnet_id == new.subnet_id
+        });
+        match address {
+            Some(address) => Together::No(format!("the old one has the address {address}")),
+            None => Together::IfRoom { scarce: others.is_on_outpost(&new.subnet_id) },
+        }
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<InstanceSpec>>, Fault> {

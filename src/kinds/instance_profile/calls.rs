@@ -1,6 +1,6 @@
 //! The calls that an instance profile needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 
@@ -8,7 +8,7 @@ use super::lower::lower;
 use super::spec::InstanceProfileSpec;
 use crate::aws::{Aws, Fault, fault};
 use crate::kinds::iam::{or_gone, sdk_tags, tags_of};
-use crate::kinds::{Changed, Found, Progress, Purpose, STACK_TAG, Scope, Target};
+use crate::kinds::{Blocker, Changed, Fate, Found, Progress, Purpose, STACK_TAG, Scope, Target, successor};
 
 /// Profiles that are asked for at once, when it may be all of an account.
 const AT_ONCE: usize = 20;
@@ -20,6 +20,12 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Insta
     };
     let found = try_join_all(names.iter().map(|name| get(aws, name))).await?;
     let mut found: Vec<_> = found.into_iter().flatten().collect();
+    // One that was replaced may hold no role any more.
+    let replaced = found.iter().flat_map(|one| successor::marks(&one.tags));
+    let replaced: BTreeSet<String> =
+        replaced.filter(|name| found.iter().all(|one| one.id != *name)).map(str::to_owned).collect();
+    let left = try_join_all(replaced.iter().map(|name| get(aws, name))).await?;
+    found.extend(left.into_iter().flatten().filter(|one| one.tags.get(STACK_TAG) == Some(&scope.place.stack)));
     if scope.purpose == Purpose::Deep {
         found.extend(strays(aws, scope, &found).await?);
     }
@@ -122,6 +128,12 @@ pub(super) async fn delete(aws: &Aws, live: &Found<InstanceProfileSpec>) -> Resu
     let call = aws.iam().delete_instance_profile().instance_profile_name(&live.id).send();
     call.await.map_err(fault("iam:DeleteInstanceProfile"))?;
     Ok(Progress::Done)
+}
+
+/// The role that somebody has put into it since it was emptied.
+pub(super) async fn blockers(aws: &Aws, live: &Found<InstanceProfileSpec>) -> Result<Vec<Blocker>, Fault> {
+    let role = get(aws, &live.id).await?.and_then(|found| found.spec.role);
+    Ok(role.map(|role| Blocker::new(format!("role {role} in it"), Fate::Unknown)).into_iter().collect())
 }
 
 pub(super) async fn retag(

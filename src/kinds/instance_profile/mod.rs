@@ -14,7 +14,7 @@ mod spec;
 use std::collections::BTreeMap;
 
 pub use self::spec::InstanceProfileSpec;
-use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Attributes, Blocker, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -86,6 +86,10 @@ impl Kind for InstanceProfile {
 
     async fn delete(aws: &Aws, live: &Found<InstanceProfileSpec>) -> Result<Progress, Fault> {
         calls::delete(aws, live).await
+    }
+
+    async fn blockers(aws: &Aws, live: &Found<InstanceProfileSpec>) -> Result<Vec<Blocker>, Fault> {
+        calls::blockers(aws, live).await
     }
 
     async fn retag(

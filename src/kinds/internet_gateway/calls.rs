@@ -6,7 +6,7 @@ use super::lower::lower;
 use super::spec::InternetGatewaySpec;
 use crate::aws::ec2::{filter, tag_specification};
 use crate::aws::{Aws, Cause, Fault, fault};
-use crate::kinds::{Changed, Found, Progress, Scope, Target};
+use crate::kinds::{Blocker, Changed, Found, Progress, Scope, Target, interfaces};
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<InternetGatewaySpec>>, Fault> {
     let filter = filter(scope, "internet-gateway-id");
@@ -59,6 +59,14 @@ pub(super) async fn delete(aws: &Aws, live: &Found<InternetGatewaySpec>) -> Resu
     let call = aws.ec2().delete_internet_gateway().internet_gateway_id(&live.id);
     call.send().await.map_err(fault("ec2:DeleteInternetGateway"))?;
     Ok(Progress::Done)
+}
+
+/// AWS keeps it at the VPC while addresses there lead through it.
+pub(super) async fn blockers(aws: &Aws, live: &Found<InternetGatewaySpec>) -> Result<Vec<Blocker>, Fault> {
+    match &live.spec.vpc_id {
+        Some(vpc) => interfaces::public_holders(aws, vpc, &live.tags).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 async fn detach(aws: &Aws, id: &str, vpc: &str) -> Result<(), Fault> {

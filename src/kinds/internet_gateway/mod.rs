@@ -10,7 +10,7 @@ mod spec;
 use std::collections::BTreeMap;
 
 pub use self::spec::InternetGatewaySpec;
-use super::{About, Changed, Found, Kind, Progress, Scope, Target};
+use super::{About, Blocker, Changed, Found, Kind, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -32,6 +32,11 @@ impl Kind for InternetGateway {
             "ec2:AttachInternetGateway",
             "ec2:DetachInternetGateway",
             "ec2:DeleteInternetGateway",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeInstances",
+            "ecs:ListClusters",
+            "ecs:ListTasks",
+            "ecs:DescribeTasks",
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
@@ -59,6 +64,10 @@ impl Kind for InternetGateway {
 
     async fn delete(aws: &Aws, live: &Found<InternetGatewaySpec>) -> Result<Progress, Fault> {
         calls::delete(aws, live).await
+    }
+
+    async fn blockers(aws: &Aws, live: &Found<InternetGatewaySpec>) -> Result<Vec<Blocker>, Fault> {
+        calls::blockers(aws, live).await
     }
 
     async fn retag(

@@ -9,7 +9,7 @@ use super::lower::{Policies, arns, inline, lower, policies};
 use super::spec::RoleSpec;
 use crate::aws::{Aws, Fault, fault};
 use crate::kinds::iam::{or_gone, sdk_tags, tags_of};
-use crate::kinds::{Changed, Found, Progress, Purpose, STACK_TAG, Scope, Target};
+use crate::kinds::{Blocker, Changed, Fate, Found, Progress, Purpose, STACK_TAG, Scope, Target};
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<RoleSpec>>, Fault> {
     if let Purpose::Settle(name) = scope.purpose {
@@ -202,6 +202,18 @@ pub(super) async fn delete(aws: &Aws, live: &Found<RoleSpec>) -> Result<Progress
     }
     aws.iam().delete_role().role_name(role).send().await.map_err(fault("iam:DeleteRole"))?;
     Ok(Progress::Done)
+}
+
+/// What has come to it since everything was taken from it.
+pub(super) async fn blockers(aws: &Aws, live: &Found<RoleSpec>) -> Result<Vec<Blocker>, Fault> {
+    let role = live.id.as_str();
+    let (policies, arns, profiles) =
+        tokio::try_join!(inline_names(aws, role), attached(aws, role), profiles_of(aws, role))?;
+    let named = |what: &str, names: Vec<String>| {
+        names.into_iter().map(|name| Blocker::new(format!("{what} {name}"), Fate::Unknown)).collect::<Vec<_>>()
+    };
+    let profiles = named("instance profile", profiles).into_iter();
+    Ok(profiles.chain(named("attached policy", arns)).chain(named("inline policy", policies)).collect())
 }
 
 async fn profiles_of(aws: &Aws, role: &str) -> Result<Vec<String>, Fault> {

@@ -15,7 +15,7 @@ mod spec;
 use std::collections::BTreeMap;
 
 pub use self::spec::{InlinePolicies, InlinePolicy, RoleSpec};
-use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Attributes, Blocker, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -94,6 +94,10 @@ impl Kind for Role {
 
     async fn delete(aws: &Aws, live: &Found<RoleSpec>) -> Result<Progress, Fault> {
         calls::delete(aws, live).await
+    }
+
+    async fn blockers(aws: &Aws, live: &Found<RoleSpec>) -> Result<Vec<Blocker>, Fault> {
+        calls::blockers(aws, live).await
     }
 
     async fn retag(

@@ -7,7 +7,7 @@ use super::lower::{Association, lower};
 use super::spec::{Route, RouteTableSpec, SubnetId};
 use crate::aws::ec2::{filter, tag_specification};
 use crate::aws::{Aws, Cause, Fault, fault};
-use crate::kinds::{Changed, Found, Owner, Progress, STACK_TAG, Scope, Target};
+use crate::kinds::{Blocker, Changed, Fate, Found, Owner, Progress, STACK_TAG, Scope, Target};
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<RouteTableSpec>>, Fault> {
     let tables = describe(aws, filter(scope, "route-table-id")).await?;
@@ -263,6 +263,23 @@ pub(super) async fn delete(aws: &Aws, live: &Found<RouteTableSpec>) -> Result<Pr
     let call = aws.ec2().delete_route_table().route_table_id(&live.id);
     call.send().await.map_err(fault("ec2:DeleteRouteTable"))?;
     Ok(Progress::Done)
+}
+
+/// What it is still associated with. Its subnets were let go, so that these came since.
+pub(super) async fn blockers(aws: &Aws, live: &Found<RouteTableSpec>) -> Result<Vec<Blocker>, Fault> {
+    let tables = describe(aws, Filter::builder().name("route-table-id").values(&live.id).build()).await?;
+    let associations = tables.iter().flat_map(|table| table.associations());
+    Ok(associations
+        .map(|one| {
+            let id = one.route_table_association_id().unwrap_or_default();
+            let what = match (one.main(), one.subnet_id().or(one.gateway_id())) {
+                (Some(true), _) => format!("VPC {}, whose main table it is ({id})", live.spec.vpc_id),
+                (_, Some(with)) => format!("association {id} with {with}"),
+                (_, None) => format!("association {id}"),
+            };
+            Blocker::new(what, Fate::Unknown)
+        })
+        .collect())
 }
 
 async fn disassociate(aws: &Aws, association: &str) -> Result<(), Fault> {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::{Route, RouteTableSpec};
-use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Blocker, Changed, Found, Kind, Place, Progress, Scope, Target};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -76,6 +76,10 @@ impl Kind for RouteTable {
 
     async fn delete(aws: &Aws, live: &Found<RouteTableSpec>) -> Result<Progress, Fault> {
         calls::delete(aws, live).await
+    }
+
+    async fn blockers(aws: &Aws, live: &Found<RouteTableSpec>) -> Result<Vec<Blocker>, Fault> {
+        calls::blockers(aws, live).await
     }
 
     async fn retag(

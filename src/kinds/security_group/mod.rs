@@ -17,7 +17,7 @@ use serde_json::Value;
 
 pub use self::rule::{IpProtocol, Rule};
 pub use self::spec::SecurityGroupSpec;
-use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target, is_open};
+use super::{About, Attributes, Blocker, Changed, Found, Kind, Place, Progress, Scope, Target, is_open};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -43,6 +43,11 @@ impl Kind for SecurityGroup {
             "ec2:CreateSecurityGroup",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeInstances",
+            "ecs:ListClusters",
+            "ecs:ListTasks",
+            "ecs:DescribeTasks",
+            "ec2:DescribeSecurityGroupRules",
             "ec2:AuthorizeSecurityGroupIngress",
             "ec2:AuthorizeSecurityGroupEgress",
             "ec2:RevokeSecurityGroupIngress",
@@ -93,6 +98,10 @@ impl Kind for SecurityGroup {
 
     async fn delete(aws: &Aws, live: &Found<SecurityGroupSpec>) -> Result<Progress, Fault> {
         delete::delete(aws, live).await
+    }
+
+    async fn blockers(aws: &Aws, live: &Found<SecurityGroupSpec>) -> Result<Vec<Blocker>, Fault> {
+        delete::blockers(aws, live).await
     }
 
     async fn retag(

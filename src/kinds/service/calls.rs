@@ -8,10 +8,11 @@ use tokio::time::Instant;
 
 use super::DEFAULT_CLUSTER;
 use super::lower::{long_arn, parts};
+use super::readiness::primary;
 use super::spec::ServiceSpec;
-use super::update::FORCED;
+use super::update::{FORCED, deploys};
 use crate::aws::ecs::{retag, sdk_tags, unfit};
-use crate::aws::{Aws, Cause, Fault, fault};
+use crate::aws::{Awaited, Aws, Cause, Fault, Which, fault};
 use crate::kinds::cluster::namespace;
 use crate::kinds::{Changed, Found, Progress, Target};
 
@@ -43,6 +44,7 @@ pub(super) async fn create(aws: &Aws, target: &Target<ServiceSpec>) -> Result<St
             Ok(answer) => {
                 let Some(service) = answer.service() else { return Ok(String::new()) };
                 let id = long_arn(service);
+                aws.deployments().wait_for(&id, started(service, true));
                 let tags: BTreeMap<_, _> = namespace_tag(&spec, service).into_iter().collect();
                 retag(aws, &id, &tags, &[]).await?;
                 return Ok(id);
@@ -59,6 +61,19 @@ pub(super) async fn create(aws: &Aws, target: &Target<ServiceSpec>) -> Result<St
             Err(fault) => return Err(fault),
         }
     }
+}
+
+/// How often an update is sent whose answer is lost.
+const UPDATES: u32 = 3;
+
+/// What a service is judged by after a call that this is the answer to, and that may have started a deployment.
+fn started(answered: &types::Service, deploys: bool) -> Awaited {
+    let ours = primary(answered).filter(|_| deploys).and_then(|ours| {
+        let id = ours.id()?.to_owned();
+        Some(Which::Ours { id, begun: ours.created_at().copied() })
+    });
+    let last_event = answered.events().first().and_then(types::ServiceEvent::id).map(str::to_owned);
+    Awaited { which: ours.unwrap_or_default(), last_event }
 }
 
 /// The tag of a service that declares what only its revisions tell, so that they are read also when it does not any
@@ -99,8 +114,19 @@ pub(super) async fn update(
     let answer = match aws.eventually(|| async { call.clone().send().await.map_err(fault(operation)) }).await {
         Ok(answer) => answer,
         Err(fault) if fault.cause == Cause::InUse => return Ok(Progress::Waiting(fault.message)),
+        // Whether it took effect is seen by looking: then nothing differs any more, and the deployment is ours.
+        Err(fault) if fault.cause == Cause::NoAnswer => {
+            let before = live.detail["primary"].as_str().map(str::to_owned);
+            if aws.deployments().lost(&live.id, before) < UPDATES {
+                return Ok(Progress::Waiting(format!("{fault}; looking whether it took effect")));
+            }
+            return Err(fault);
+        }
         Err(fault) => return Err(fault),
     };
+    if let Some(service) = answer.service() {
+        aws.deployments().wait_for(&live.id, started(service, deploys(changed)));
+    }
     let of_namespace = answer.service().filter(|_| changed.has("serviceConnectConfiguration"));
     let of_namespace = of_namespace.and_then(|service| namespace_tag(&wanted, service));
     let tags = of_namespace.into_iter().chain(revision_tag(&target.full));

@@ -1,10 +1,11 @@
 //! A service of the API in the manifest's words.
 
-use aws_sdk_ecs::types;
+use aws_sdk_ecs::types::{self, Deployment};
 use serde_json::json;
 
-use super::readiness::readiness;
+use super::readiness::{primary, readiness};
 use super::spec::ServiceSpec;
+use crate::aws::Awaited;
 use crate::aws::ecs::tags_of;
 use crate::kinds::cluster::namespace;
 use crate::kinds::{Attributes, Found};
@@ -30,12 +31,11 @@ pub(super) fn is_definition(declared: &str, arn: &str) -> bool {
             }))
 }
 
-/// `wanted` is the declared service, where one is known; `settles` when it is waited for.
+/// `wanted` is the declared service, where one is known.
 pub(super) fn lower(
     service: &types::Service,
     wanted: Option<&ServiceSpec>,
     revision: Option<&types::ServiceRevision>,
-    settles: bool,
 ) -> Found<ServiceSpec> {
     let id = long_arn(service);
     let name = service.service_name().unwrap_or_default().to_owned();
@@ -68,8 +68,8 @@ pub(super) fn lower(
         id,
         spec,
         tags,
-        readiness: readiness(service, definition.filter(|_| settles)),
-        detail: json!({"status": service.status()}),
+        readiness: readiness(service, None, &Awaited::default()),
+        detail: json!({"status": service.status(), "primary": primary(service).and_then(Deployment::id)}),
     }
 }
 
@@ -90,12 +90,12 @@ mod tests {
 
     fn definition_seen(wanted: Option<&str>) -> String {
         let wanted = ServiceSpec { task_definition: wanted.map(str::to_owned), ..ServiceSpec::default() };
-        lower(&service(), Some(&wanted), None, false).spec.task_definition.unwrap()
+        lower(&service(), Some(&wanted), None).spec.task_definition.unwrap()
     }
 
     #[test]
     fn ids_are_long_also_where_arns_are_short() {
-        let found = lower(&service(), None, None, false);
+        let found = lower(&service(), None, None);
         assert_eq!(found.id, "arn:aws:ecs:us-west-2:123456789012:service/edge/till");
         assert_eq!(found.key.as_deref(), Some("edge/till"));
         assert_eq!(found.attributes["arn"], "arn:aws:ecs:us-west-2:123456789012:service/till");

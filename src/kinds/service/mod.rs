@@ -4,7 +4,10 @@
 //! absent. One that is DRAINING keeps its name: it is as good as absent for what is declared, and creating it anew
 //! waits until it is gone.
 
+mod account;
 mod calls;
+#[cfg(test)]
+mod deployment_tests;
 mod lower;
 mod read;
 mod readiness;
@@ -15,6 +18,7 @@ pub mod spec_network;
 pub mod spec_normalise;
 #[cfg(test)]
 mod tests;
+mod together;
 mod update;
 
 use std::collections::BTreeMap;
@@ -22,7 +26,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use self::spec::ServiceSpec;
-use super::{About, Attributes, Changed, Found, Kind, Place, Progress, Scope, Target, is_open, of_kind};
+use super::{
+    About, Attributes, Changed, Found, Kind, Others, Place, Progress, Scope, Target, Together, is_open, of_kind,
+};
 use crate::address::Address;
 use crate::aws::{Aws, Fault};
 use crate::plan::FieldChange;
@@ -32,6 +38,8 @@ pub struct Service;
 
 /// The cluster of whatever names none.
 const DEFAULT_CLUSTER: &str = "default";
+/// The launch type of ECS Anywhere.
+const OUTSIDE: &str = "EXTERNAL";
 
 impl Kind for Service {
     type Spec = ServiceSpec;
@@ -55,6 +63,8 @@ impl Kind for Service {
             "ecs:UpdateService",
             "ecs:DeleteService",
             "ecs:ListContainerInstances",
+            "ecs:DescribeContainerInstances",
+            "ecs:DescribeTaskDefinition",
             "ecs:ListTasks",
             "ecs:DescribeTasks",
             "ecs:TagResource",
@@ -110,6 +120,10 @@ impl Kind for Service {
 
     fn remarks(fields: &[FieldChange], live: &ServiceSpec) -> Vec<String> {
         update::remarks(fields, live)
+    }
+
+    fn together(old: &Found<ServiceSpec>, new: &ServiceSpec, others: &Others<'_>) -> Together {
+        together::together(old, new, others)
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<ServiceSpec>>, Fault> {

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecs::types::{self, DesiredStatus, TaskStopCode};
+use aws_sdk_ecs::types;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use super::OUTSIDE;
+use super::account;
 use super::calls::REVISION_TAG;
-use super::lower::{long_arn, lower, parts};
-use super::readiness::readiness;
+use super::lower::{is_definition, long_arn, lower, parts};
+use super::readiness::{has_started, primary, readiness};
 use super::spec::ServiceSpec;
 use crate::aws::ecs::tags_of;
-use crate::aws::{Aws, Fault, Services, fault};
+use crate::aws::{Awaited, Aws, Fault, Services, Which, fault};
 use crate::kinds::cluster::Contents;
 use crate::kinds::{Found, Purpose, Readiness, Scope, Wanted};
 
@@ -18,10 +20,6 @@ use crate::kinds::{Found, Purpose, Readiness, Scope, Wanted};
 const REVISIONS_AT_ONCE: usize = 20;
 /// How many calls are under way together.
 const CONCURRENCY: usize = 4;
-/// The launch type of ECS Anywhere.
-const OUTSIDE: &str = "EXTERNAL";
-/// How many different reasons of stopped tasks are told.
-const REASONS: usize = 3;
 
 /// Names of services by cluster.
 type Names = BTreeMap<String, BTreeSet<String>>;
@@ -72,27 +70,55 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Servi
         .zip(&declared)
         .map(|(service, declared)| {
             let revision = service.service_arn().and_then(|arn| revisions.get(arn));
-            lower(service, declared.as_ref(), revision, settles)
+            lower(service, declared.as_ref(), revision)
         })
         .collect();
-    if let (Purpose::Settle(id), [one], [wanted]) = (scope.purpose, &mut found[..], scope.wanted)
-        && let (Readiness::Pending(why), Some((cluster, _))) = (&one.readiness, parts(id))
-        && wanted.spec["launchType"] == OUTSIDE
+    if let (Purpose::Settle(_), [service], [one]) = (scope.purpose, services.as_slice(), found.as_mut_slice()) {
+        settle(aws, service, declared.first().and_then(Option::as_ref), one).await?;
+    }
+    Ok(found)
+}
+
+/// What is said of a service only while it is waited for.
+async fn settle(
+    aws: &Aws,
+    service: &types::Service,
+    declared: Option<&ServiceSpec>,
+    found: &mut Found<ServiceSpec>,
+) -> Result<(), Fault> {
+    let wanted = declared.and_then(|declared| declared.task_definition.as_deref());
+    let awaited = awaited(aws, service, wanted);
+    found.detail["started"] = has_started(service, &awaited).into();
+    let (cluster, _) = parts(&found.id).unwrap_or_default();
+    if declared.is_some_and(ServiceSpec::runs_outside)
+        && let Readiness::Pending(why) = readiness(service, wanted, &awaited)
         && !has_host(aws, cluster).await?
     {
         let why = format!("{why}; no host outside AWS is connected to the cluster {cluster}");
-        one.readiness = Readiness::Deferred(why);
+        found.readiness = Readiness::Deferred(why);
+        return Ok(());
     }
-    if let (Purpose::Settle(id), [Found { readiness: Readiness::Failed(why), .. }]) = (scope.purpose, &mut found[..])
-        && let Some((cluster, name)) = parts(id)
-    {
-        // That the reasons cannot be read must not hide the failure.
-        match stopped_reasons(aws, cluster, name).await {
-            Ok(reasons) => reasons.iter().for_each(|reason| why.push_str(&format!("\n  a task stopped: {reason}"))),
-            Err(fault) => tracing::debug!(%fault, "no reasons of stopped tasks"),
-        }
-    }
-    Ok(found)
+    found.readiness = account::readiness(aws, service, wanted, &awaited).await;
+    Ok(())
+}
+
+/// Which deployment a service is judged by.
+fn awaited(aws: &Aws, service: &types::Service, wanted: Option<&str>) -> Awaited {
+    let id = long_arn(service);
+    let awaited = aws.deployments().awaited(&id);
+    let Which::NotThis(before) = &awaited.which else { return awaited };
+    // The answer to a call of ours was lost. A primary deployment that was not there before, of the definition that is
+    // wanted, does what the call asked for: taken as ours, whoever has started it. While there is none the service still
+    // differs, and is updated again.
+    let is_new = |primary: &&types::Deployment| {
+        let definition = primary.task_definition().unwrap_or_default();
+        primary.id() != before.as_deref() && wanted.is_none_or(|wanted| is_definition(wanted, definition))
+    };
+    let Some(ours) = primary(service).filter(is_new) else { return awaited };
+    let which = Which::Ours { id: ours.id().unwrap_or_default().to_owned(), begun: ours.created_at().copied() };
+    let awaited = Awaited { which, last_event: None };
+    aws.deployments().wait_for(&id, awaited.clone());
+    awaited
 }
 
 impl ServiceSpec {
@@ -169,7 +195,7 @@ async fn revisions(
     let mut newest = describe_revisions(aws, &arns).await?;
     // A deep plan may have seen what nobody declares. That it cannot be read is no obstacle to what is declared.
     if let (Purpose::Settle(_), [service], [Some(_)], []) = (scope.purpose, services, declared, arns.as_slice())
-        && readiness(service, None) == Readiness::Ready
+        && readiness(service, None, &Awaited::default()) == Readiness::Ready
     {
         match describe_revisions(aws, &revisions_of(service)).await {
             Ok(more) => newest = more,
@@ -197,39 +223,4 @@ async fn describe_revisions(aws: &Aws, arns: &[String]) -> Result<BTreeMap<Strin
         }
     }
     Ok(newest)
-}
-
-/// Why tasks of a service stopped by themselves, the latest first, each reason once.
-async fn stopped_reasons(aws: &Aws, cluster: &str, service: &str) -> Result<Vec<String>, Fault> {
-    let list = aws.ecs().list_tasks().cluster(cluster).service_name(service).desired_status(DesiredStatus::Stopped);
-    let arns = list.send().await.map_err(fault("ecs:ListTasks"))?.task_arns.unwrap_or_default();
-    if arns.is_empty() {
-        return Ok(Vec::new());
-    }
-    let call = aws.ecs().describe_tasks().cluster(cluster).set_tasks(Some(arns));
-    let mut tasks = call.send().await.map_err(fault("ecs:DescribeTasks"))?.tasks.unwrap_or_default();
-    tasks.retain(|task| task.stop_code() != Some(&TaskStopCode::ServiceSchedulerInitiated));
-    tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at().map(aws_smithy_types::DateTime::as_nanos)));
-    let mut reasons: Vec<String> = Vec::new();
-    for reason in tasks.iter().map(reason) {
-        if !reasons.contains(&reason) && reasons.len() < REASONS {
-            reasons.push(reason);
-        }
-    }
-    Ok(reasons)
-}
-
-/// `Essential container in task exited (app: exit code 1)`.
-fn reason(task: &types::Task) -> String {
-    let containers = task.containers().iter().filter_map(|container| {
-        let name = container.name().unwrap_or_default();
-        match (container.reason(), container.exit_code()) {
-            (Some(reason), _) => Some(format!("{name}: {reason}")),
-            (None, Some(code)) => Some(format!("{name}: exit code {code}")),
-            (None, None) => None,
-        }
-    });
-    let containers: Vec<String> = containers.collect();
-    let stopped = task.stopped_reason().unwrap_or("no reason given");
-    if containers.is_empty() { stopped.to_owned() } else { format!("{stopped} ({})", containers.join("; ")) }
 }

@@ -218,8 +218,12 @@ async fn a_rollback_is_a_failure_that_tells_why() {
     trial.converge(&text(1)).await;
     let outcome = apply(&mut trial, &text(2)).await;
     let message = &outcome.failed[0].message;
-    assert!(message.contains("tasks failed to start"), "{message}");
-    assert!(message.contains("(app: exit code 1)"), "{message}");
+    let first = "the deployment of till:2 was rolled back by the circuit breaker: tasks failed to start";
+    assert_eq!(message.lines().next(), Some(first), "{message}");
+    assert!(message.contains("\n  primary is till:1 again (ecs-svc/"), "{message}");
+    assert!(message.contains(" tasks stopped: exit code 1 of container app (Essential container"), "{message}");
+    let left = trial.plan(&text(2)).await;
+    assert!(left.pending().all(|change| change.action == Action::Update) && !left.is_empty());
     // The old failure does not get in the way of what mends it.
     define(&trial, "nginx:3").await;
     trial.converge(&text(3)).await;
@@ -243,7 +247,9 @@ async fn a_crash_loop_without_a_breaker_ends_the_wait() {
     let outcome = apply(&mut trial, &till("taskDefinition: till, desiredCount: 1")).await;
     let message = &outcome.failed[0].message;
     assert!(message.contains("unable to consistently start tasks successfully"), "{message}");
-    assert!(message.contains("app: exit code 3"), "{message}");
+    assert!(message.contains("exit code 3 of container app"), "{message}");
+    let left = trial.plan(&till("taskDefinition: till, desiredCount: 1")).await;
+    assert!(matches!(&left.changes[1].reason, Reason::NotReady(_)), "{:?}", left.changes[1].reason);
 }
 
 #[tokio::test]

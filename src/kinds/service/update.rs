@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::spec::ServiceSpec;
-use crate::kinds::covers;
+use crate::kinds::{Changed, covers};
 use crate::plan::FieldChange;
 
 /// Members whose change AWS applies to new tasks only, so that a deployment is forced.
@@ -23,6 +23,11 @@ static DEPLOYS: [&str; 10] = [
     "gatewayConnectors",
     "monitoring",
 ];
+
+/// Whether the change of these fields starts a deployment. One that takes a service from CodeDeploy does, too.
+pub(super) fn deploys(changed: &Changed) -> bool {
+    DEPLOYS.iter().chain(&FORCED).chain(&["deploymentController"]).any(|member| changed.has(member))
+}
 
 /// What UpdateService changes of a service whose deployments CodeDeploy makes.
 const BESIDE_CODE_DEPLOY: [&str; 9] = [

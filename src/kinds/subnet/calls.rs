@@ -6,8 +6,8 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, HostnameType as SdkHostnameType,
 use super::lower::lower;
 use super::spec::{HostnameType, SubnetSpec};
 use crate::aws::ec2::{filter, tag_specification};
-use crate::aws::{Aws, Cause, Fault, fault};
-use crate::kinds::{Changed, Found, Progress, Scope, Target, interfaces};
+use crate::aws::{Aws, Fault, fault};
+use crate::kinds::{Blocker, Changed, Found, Progress, Scope, Target, interfaces};
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<SubnetSpec>>, Fault> {
     let pages = aws.ec2().describe_subnets().filters(filter(scope, "subnet-id")).into_paginator().items().send();
@@ -90,14 +90,11 @@ fn changes<'a>(full: &'a SubnetSpec, changed: &Changed) -> Vec<Box<dyn Fn(Modify
 }
 
 pub(super) async fn delete(aws: &Aws, live: &Found<SubnetSpec>) -> Result<Progress, Fault> {
-    let call = aws.ec2().delete_subnet().subnet_id(&live.id).send();
-    let refused = match call.await.map_err(fault("ec2:DeleteSubnet")) {
-        Err(fault) if fault.cause == Cause::InUse => fault,
-        answer => return answer.map(|_| Progress::Done),
-    };
-    let holders = interfaces::holders(aws, "subnet-id", &live.id).await?;
-    Ok(Progress::Waiting(match holders[..] {
-        [] => refused.message,
-        _ => format!("held by {}", holders.join(", ")),
-    }))
+    aws.ec2().delete_subnet().subnet_id(&live.id).send().await.map_err(fault("ec2:DeleteSubnet"))?;
+    Ok(Progress::Done)
+}
+
+/// Whatever has an address in it.
+pub(super) async fn blockers(aws: &Aws, live: &Found<SubnetSpec>) -> Result<Vec<Blocker>, Fault> {
+    interfaces::holders(aws, "subnet-id", &live.id, &live.tags).await
 }

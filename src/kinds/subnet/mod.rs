@@ -9,7 +9,8 @@ mod spec;
 use std::collections::BTreeMap;
 
 pub use self::spec::SubnetSpec;
-use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Blocker, Changed, Found, Kind, Others, Place, Progress, Scope, Target, Together};
+use crate::aws::ec2::blocks_overlap;
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -37,6 +38,10 @@ impl Kind for Subnet {
             "ec2:ModifySubnetAttribute",
             "ec2:DeleteSubnet",
             "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeInstances",
+            "ecs:ListClusters",
+            "ecs:ListTasks",
+            "ecs:DescribeTasks",
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
@@ -45,6 +50,17 @@ impl Kind for Subnet {
 
     fn normalise(spec: &mut SubnetSpec, _: &Place) {
         spec.normalise();
+    }
+
+    fn together(_: &Found<SubnetSpec>, new: &SubnetSpec, others: &Others<'_>) -> Together {
+        let overlaps = |old: &&Found| {
+            old.spec["vpcId"] == *new.vpc_id
+                && old.spec["cidrBlock"].as_str().is_some_and(|block| blocks_overlap(block, &new.cidr_block))
+        };
+        match others.survey.of("Subnet").iter().find(overlaps) {
+            Some(old) => Together::No(format!("{} has addresses of its range", old.id)),
+            None => Together::Yes,
+        }
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<SubnetSpec>>, Fault> {
@@ -66,6 +82,10 @@ impl Kind for Subnet {
 
     async fn delete(aws: &Aws, live: &Found<SubnetSpec>) -> Result<Progress, Fault> {
         calls::delete(aws, live).await
+    }
+
+    async fn blockers(aws: &Aws, live: &Found<SubnetSpec>) -> Result<Vec<Blocker>, Fault> {
+        calls::blockers(aws, live).await
     }
 
     async fn retag(

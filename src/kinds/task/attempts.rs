@@ -1,6 +1,6 @@
 //! The tasks that ECS still knows of, by attempt, and how attempts ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::types as sdk;
 
@@ -108,8 +108,29 @@ impl Attempt {
             let containers = definition.spec.container_definitions.into_iter().filter(is_essential);
             containers.map(|container| container.name).collect()
         });
-        let failures: Vec<String> = doubtful.iter().filter_map(|task| failure(task, essential.as_deref())).collect();
-        Ok(if failures.is_empty() { State::Succeeded } else { State::Failed(failures.join("; ")) })
+        // Tasks that failed alike are told together, the most of them first.
+        let mut failures: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for task in doubtful {
+            if let Some(why) = failure(task, essential.as_deref()) {
+                let id = task.task_arn().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+                failures.entry(why).or_default().push(id);
+            }
+        }
+        let mut failures: Vec<(String, Vec<&str>)> = failures.into_iter().collect();
+        failures.sort_by_key(|(_, tasks)| std::cmp::Reverse(tasks.len()));
+        let failures: Vec<String> = failures
+            .iter()
+            .map(|(why, tasks)| match tasks.as_slice() {
+                [task] => format!("task {task} failed: {why}"),
+                tasks => format!("{} tasks failed: {why}", tasks.len()),
+            })
+            .collect();
+        Ok(if failures.is_empty() { State::Succeeded } else { State::Failed(failures.join("\n  ")) })
+    }
+
+    /// Whether one of its tasks runs, or did.
+    pub(super) fn has_started(&self) -> bool {
+        self.tasks.iter().any(|task| task.started_at().is_some() || is_stopped(task))
     }
 }
 
@@ -140,12 +161,11 @@ fn failure(task: &sdk::Task, essential: Option<&[String]>) -> Option<String> {
     if wrong.is_empty() && ended_by_itself(task) {
         return None;
     }
-    let id = task.task_arn().unwrap_or_default().rsplit('/').next().unwrap_or_default();
     let code = task.stop_code().map_or("", sdk::TaskStopCode::as_str);
     let reason = task.stopped_reason().unwrap_or(code);
     let mut parts = wrong;
     parts.push(reason.to_owned());
-    Some(format!("task {id} failed: {}", parts.join(", ")))
+    Some(parts.join(", "))
 }
 
 #[cfg(test)]
@@ -170,7 +190,7 @@ mod tests {
         let fine = task(exited.clone(), &[("job", Some(0)), ("sidecar", Some(137))]);
         assert_eq!(failure(&fine, Some(&essential)), None);
         let wrong = failure(&task(exited, &[("job", Some(3)), ("sidecar", None)]), Some(&essential)).unwrap();
-        assert!(wrong.contains("task 0123") && wrong.contains("`job` ended with exit code 3"), "{wrong}");
+        assert!(wrong.contains("`job` ended with exit code 3"), "{wrong}");
         assert!(!wrong.contains("sidecar"), "{wrong}");
     }
 

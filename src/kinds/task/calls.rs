@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ecs::operation::run_task::RunTaskOutput;
 use aws_sdk_ecs::types as sdk;
 use serde_json::Value;
 
@@ -12,7 +13,9 @@ use super::read::{Definition, own_attempts};
 use super::spec::TaskSpec;
 use crate::aws::ecs::tags_of;
 use crate::aws::{Aws, Cause, Fault, fault};
+use crate::kinds::placement::{Unplaced, meaning};
 use crate::kinds::task_definition::retag;
+use crate::kinds::task_definition::spec_units::Units;
 use crate::kinds::{Found, HASH_TAG, Progress, STACK_TAG, Target};
 
 /// Starts the tasks, unless an attempt with the same content runs or has succeeded already.
@@ -54,11 +57,14 @@ pub(super) async fn start(aws: &Aws, target: &Target<TaskSpec>) -> Result<String
     };
     let answer = aws.eventually(|| async { call().map_err(unfit)?.send().await.map_err(fault("ecs:RunTask")) }).await?;
     if !answer.failures().is_empty() {
+        let why = unplaced(aws, target, &definition, &answer).await;
         // A part of a run is none: what did start is stopped, and the next run is whole.
         for task in answer.tasks() {
             stop(aws, cluster, task, "farpost: not all tasks of the run could be placed").await?;
         }
-        return Err(refused(answer.failures()));
+        let mut fault = refused(answer.failures());
+        fault.message = why.unwrap_or(fault.message);
+        return Err(fault);
     }
     Ok(id(spec, name, &attempt))
 }
@@ -69,6 +75,43 @@ async fn definition(aws: &Aws, target: &Target<TaskSpec>) -> Result<Definition, 
         let message = format!("there is no active task definition {reference}");
         Fault::found("ecs:DescribeTaskDefinition", Cause::Invalid, message)
     })
+}
+
+/// Why no instance takes some of the tasks, in numbers; asked while those that found a place still have it.
+async fn unplaced(
+    aws: &Aws,
+    target: &Target<TaskSpec>,
+    definition: &Definition,
+    answer: &RunTaskOutput,
+) -> Option<String> {
+    let spec = &target.full;
+    let said = answer.failures().first()?.reason()?;
+    let of = |name: &str| spec.launch_type.as_ref().is_some_and(|launch_type| *launch_type == name);
+    let overrides = spec.overrides.as_ref();
+    let changes_sizes = overrides.and_then(|all| all.container_overrides.as_ref()).is_some_and(|all| {
+        all.iter().any(|one| one.cpu.is_some() || one.memory.is_some() || one.memory_reservation.is_some())
+    });
+    if of("FARGATE") || changes_sizes {
+        return None;
+    }
+    let whole = |units: Option<&Units>| units.and_then(|units| units.as_str().parse().ok());
+    let task = Unplaced {
+        cluster: cluster(spec),
+        definition: &definition.arn,
+        is_external: of("EXTERNAL"),
+        cpu: whole(overrides.and_then(|all| all.cpu.as_ref())),
+        memory: whole(overrides.and_then(|all| all.memory.as_ref())),
+        said,
+    };
+    let count = usize::try_from(spec.count.unwrap_or(1)).unwrap_or(1);
+    let missing = count.saturating_sub(answer.tasks().len());
+    match task.explain(aws).await {
+        Ok(why) => Some(format!("{missing} of {count} tasks: {why} ({said})")),
+        Err(fault) => {
+            tracing::debug!(%fault, "no resources of instances");
+            None
+        }
+    }
 }
 
 /// RunTask can succeed without placing anything; then each instance has its reason.
@@ -86,7 +129,8 @@ fn refused(failures: &[sdk::Failure]) -> Fault {
     let words: Vec<String> = reasons
         .iter()
         .map(|(reason, instances)| {
-            let meaning = meaning(reason).map(|text| format!(", {text}")).unwrap_or_default();
+            let meaning = Some(meaning(reason)).filter(|meaning| meaning != reason);
+            let meaning = meaning.map(|text| format!(", {text}")).unwrap_or_default();
             match instances.as_slice() {
                 [] => format!("{reason}{meaning}"),
                 some => format!("{reason}{meaning}, on {}", some.join(", ")),
@@ -95,21 +139,6 @@ fn refused(failures: &[sdk::Failure]) -> Fault {
         .collect();
     let cause = if is_capacity { Cause::Capacity } else { Cause::Invalid };
     Fault::found("ecs:RunTask", cause, format!("no instance can take the task: {}", words.join("; ")))
-}
-
-fn meaning(reason: &str) -> Option<&'static str> {
-    const MEANINGS: &[(&str, &str)] = &[
-        ("RESOURCE:CPU", "too little CPU is left"),
-        ("RESOURCE:MEMORY", "too little memory is left"),
-        ("RESOURCE:PORTS", "a host port is taken"),
-        ("RESOURCE:GPU", "too few GPUs are left"),
-        ("RESOURCE:ENI", "no network interface is left"),
-        ("AGENT", "the agent is not connected"),
-        ("ATTRIBUTE", "the instance lacks an attribute that the task needs"),
-        ("MISSING", "there is no such instance"),
-        ("LOCATION", "the instance is in another zone than the subnets"),
-    ];
-    MEANINGS.iter().find(|(code, _)| reason.starts_with(code)).map(|(_, text)| *text)
 }
 
 /// Records a run that succeeded, or starts one.
@@ -188,7 +217,7 @@ mod tests {
         };
         let fault = refused(&[failure("a", "RESOURCE:MEMORY"), failure("b", "RESOURCE:MEMORY"), failure("c", "AGENT")]);
         assert_eq!(fault.cause, Cause::Capacity);
-        assert!(fault.message.contains("RESOURCE:MEMORY, too little memory is left, on a, b"), "{fault}");
+        assert!(fault.message.contains("RESOURCE:MEMORY, too little memory is free, on a, b"), "{fault}");
         assert!(fault.message.contains("AGENT, the agent is not connected, on c"), "{fault}");
         assert_eq!(refused(&[failure("c", "ATTRIBUTE")]).cause, Cause::Invalid);
     }

@@ -47,6 +47,8 @@ impl Kind for Task {
             "ecs:ListTasks",
             "ecs:DescribeTasks",
             "ecs:DescribeTaskDefinition",
+            "ecs:ListContainerInstances",
+            "ecs:DescribeContainerInstances",
             "ecs:ListTagsForResource",
             "ecs:TagResource",
             "ecs:UntagResource",

@@ -13,7 +13,7 @@ use super::spec::TaskSpec;
 use crate::address::Address;
 use crate::aws::{Aws, Fault, fault};
 use crate::kinds::task_definition::{FAMILY_REVISION, describe};
-use crate::kinds::{Found, Kind as _, Owner, Purpose, Readiness, STACK_TAG, Scope, Wanted, is_open};
+use crate::kinds::{Found, Kind as _, Purpose, Readiness, STACK_TAG, Scope, Wanted, is_open};
 use crate::manifest::substitute;
 
 /// The last part of an id when the task ran in another life.
@@ -91,8 +91,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<TaskS
 async fn survey(aws: &Aws, scope: &Scope<'_>, wanted: &Wanted) -> Result<Option<Found<TaskSpec>>, Fault> {
     let stack = scope.place.stack.as_str();
     let spec = substitute(&wanted.spec, &|reference| {
-        let owner = Owner::Us(Address::from(reference));
-        let found = scope.known.of(&reference.kind).iter().find(|one| one.owner(stack) == owner)?;
+        let found = scope.known.current(stack, &Address::from(reference))?;
         found.attributes.get(reference.attribute.as_deref()?).cloned().map(Value::String)
     });
     // What it refers to does not exist, so it cannot have run.
@@ -227,6 +226,7 @@ async fn settle(aws: &Aws, scope: &Scope<'_>, id: &str) -> Result<Option<Found<T
         None if is_own => return Ok(None),
         Some(State::Succeeded) | None => task.unrecorded(attempt_id, false),
     };
+    found.detail["started"] = attempt.is_some_and(Attempt::has_started).into();
     id.clone_into(&mut found.id);
     Ok(Some(found))
 }

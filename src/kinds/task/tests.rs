@@ -4,7 +4,7 @@ use aws_sdk_ecs::types as sdk;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::{Outcome, apply};
+use crate::apply::{Outcome, Wait, apply};
 use crate::kinds::trial::{Trial, example};
 use crate::kinds::{KINDS, by_name};
 use crate::plan::{Action, Plan, Reason};
@@ -34,7 +34,10 @@ fn once(members: &str) -> String {
 }
 
 async fn edge() -> Trial {
-    let trial = Trial::new().await;
+    with_edge(Trial::new().await).await
+}
+
+async fn with_edge(trial: Trial) -> Trial {
     let ecs = trial.aws.ecs();
     ecs.create_cluster().cluster_name("edge").send().await.unwrap();
     let resource = |name: &str, value: i32| sdk::Resource::builder().name(name).r#type("INTEGER").integer_value(value);
@@ -193,14 +196,16 @@ async fn what_runs_is_stopped_when_it_is_not_declared_any_more() {
 #[tokio::test]
 async fn what_does_not_fit_says_what_is_missing() {
     let mut trial = edge().await;
-    let text = stack("job:exit-0", &once(", count: 3")).replace("memory: 64", "memory: 1500");
+    let text = stack("job:runs", &once(", count: 3")).replace("memory: 64", "memory: 1500");
     let plan = trial.plan(&text).await;
     let outcome = trial.carry_out(plan).await;
-    assert!(failure(&outcome).contains("too little memory is left"), "{outcome:?}");
+    let words =
+        "1 of 3 tasks: no instance in the cluster edge has 1,500 MiB of memory free (the most free is 800 on i-1)";
+    assert!(failure(&outcome).contains(words), "{outcome:?}");
     // What did start was stopped, so that a run is whole or not at all.
     let running = trial.aws.ecs().list_tasks().cluster("edge").send().await.unwrap();
     assert_eq!(running.task_arns().len(), 0);
-    let fits = text.replace("count: 3", "count: 2");
+    let fits = text.replace("count: 3", "count: 2").replace("job:runs", "job:exit-0");
     trial.converge(&fits).await;
 }
 
@@ -304,4 +309,28 @@ fn every_other_kind_is_read_before_and_none_waits_for_tasks() {
         assert!(about.is_read_after(other.kind) && !other.is_read_after("Task"), "{}", other.kind);
     }
     assert!(!about.is_read_after("Task"));
+}
+
+#[tokio::test]
+async fn a_task_that_is_not_waited_for_is_waited_for_by_the_next_apply() {
+    let mut trial = with_edge(Trial::at_pace(0.05).await).await;
+    let text = stack("job:exit-0", &once(", count: 2"));
+    for wait in [Wait::None, Wait::Started] {
+        trial.wait = wait;
+        let text = text.replace("job:exit-0", &format!("{wait:?}/job:exit-0").to_lowercase());
+        let plan = trial.plan(&text).await;
+        let outcome = trial.carry_out(plan).await;
+        assert!(outcome.is_complete() && outcome.left.len() == 1, "{outcome:#?}");
+        trial.wait = Wait::Stable;
+        trial.converge(&text).await;
+    }
+    assert_eq!(runs(&trial).await, 4);
+}
+
+#[tokio::test]
+async fn tasks_that_fail_alike_are_told_together() {
+    let mut trial = edge().await;
+    let outcome = trial.carry_out(trial.plan(&stack("job:exit-3", &once(", count: 3"))).await).await;
+    let why = "3 tasks failed: container `job` ended with exit code 3, Essential container in task exited";
+    assert_eq!(failure(&outcome), why);
 }

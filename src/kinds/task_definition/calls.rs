@@ -10,7 +10,8 @@ use super::{TaskDefinition, TaskDefinitionSpec};
 use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::{
-    Found, HASH_TAG, Kind as _, Owner, Progress, Purpose, RESOURCE_TAG, STACK_TAG, Scope, Target, Wanted, without_nulls,
+    Found, HASH_TAG, Kind as _, Owner, Progress, Purpose, RESOURCE_TAG, STACK_TAG, Scope, Target, Wanted, successor,
+    without_nulls,
 };
 use crate::plan::carry_over;
 
@@ -73,10 +74,19 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<TaskD
     }
     let survey = &survey;
     all.extend(each(known, |(family, names)| survey.declared(family, names)).await?);
-    // A family that a declared object had before counts while nothing of the family that it wants is there.
-    let taken: BTreeSet<_> = all.iter().filter_map(|one| one.tags.get(RESOURCE_TAG).cloned()).collect();
+    // A family that a declared object had before counts while nothing of the family that it wants is there, or while
+    // that says that it replaces it.
+    let taken: BTreeMap<String, BTreeSet<String>> = all
+        .iter()
+        .filter_map(|one| {
+            Some((one.tags.get(RESOURCE_TAG)?.clone(), successor::marks(&one.tags).map(str::to_owned).collect()))
+        })
+        .collect();
     let others = each(others, |names| survey.undeclared(names)).await?;
-    all.extend(others.into_iter().filter(|one| one.tags.get(RESOURCE_TAG).is_none_or(|tag| !taken.contains(tag))));
+    all.extend(others.into_iter().filter(|one| {
+        let by = one.tags.get(RESOURCE_TAG).and_then(|tag| taken.get(tag));
+        by.is_none_or(|replaced| replaced.contains(&successor::mark(&one.id)))
+    }));
     Ok(all)
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use self::spec::NO_IPV6;
 pub use self::spec::VpcSpec;
-use super::{About, Changed, Found, Kind, Place, Progress, Scope, Target};
+use super::{About, Blocker, Changed, Found, Kind, Others, Place, Progress, Scope, Target, Together};
 use crate::aws::{Aws, Fault};
 
 #[derive(Debug)]
@@ -43,6 +43,11 @@ impl Kind for Vpc {
             "ec2:DescribeRouteTables",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeInstances",
+            "ecs:ListClusters",
+            "ecs:ListTasks",
+            "ecs:DescribeTasks",
+            "ec2:DescribeVpcEndpoints",
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
@@ -51,6 +56,11 @@ impl Kind for Vpc {
 
     fn normalise(spec: &mut VpcSpec, _: &Place) {
         spec.normalise();
+    }
+
+    fn together(_: &Found<VpcSpec>, _: &VpcSpec, _: &Others<'_>) -> Together {
+        // A gateway is at one VPC at a time, and leaves it only when no public address is there any more.
+        Together::No("nothing that is in it can move to another one by one".to_owned())
     }
 
     async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<VpcSpec>>, Fault> {
@@ -72,6 +82,10 @@ impl Kind for Vpc {
 
     async fn delete(aws: &Aws, live: &Found<VpcSpec>) -> Result<Progress, Fault> {
         delete::delete(aws, live).await
+    }
+
+    async fn blockers(aws: &Aws, live: &Found<VpcSpec>) -> Result<Vec<Blocker>, Fault> {
+        delete::blockers(aws, live).await
     }
 
     async fn retag(

@@ -1,7 +1,9 @@
-//! What is not kept of a plan: live values that may be secret. What is declared is in the manifests anyway.
+//! What is not kept of a plan: declared values that are shown to nobody, and live values that may be secret.
 
 use serde_json::Value;
 
+use crate::manifest::Declaration;
+use crate::plan::sensitive::hide_spec;
 use crate::plan::{Change, Plan};
 
 /// What stands for a value that is not kept.
@@ -11,18 +13,25 @@ const WHOLE: &[&str] = &["userData", "ecsConfig"];
 /// The list of environment variables, in containers and in what overrides them.
 const ENVIRONMENT: &str = "environment";
 
-/// The plan less the live values that may be secret.
+/// The plan less what is not kept.
 pub(super) fn without_secrets(plan: &Plan) -> Plan {
-    let mut plan = plan.clone();
+    let mut plan = plan.shown();
     plan.changes.iter_mut().for_each(hide);
     plan
 }
 
 /// A change less the same.
 pub(super) fn hidden(change: &Change) -> Change {
-    let mut change = change.clone();
+    let mut change = change.shown();
     hide(&mut change);
     change
+}
+
+/// What is declared, less what is shown to nobody.
+pub(super) fn declared(all: &[Declaration]) -> Vec<Declaration> {
+    let mut all = all.to_vec();
+    all.iter_mut().for_each(|one| hide_spec(&mut one.spec, &one.lifecycle.sensitive));
+    all
 }
 
 fn hide(change: &mut Change) {

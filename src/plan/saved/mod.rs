@@ -44,13 +44,15 @@ pub struct SavedPlan {
     pub deep: bool,
     /// SHA-256 of what is declared, whatever the files, their order and their comments.
     pub manifests: String,
-    /// What is done to each object that the plan would touch.
-    pub touches: BTreeMap<Address, Touch>,
+    /// Each object that the plan would touch, in the order of its changes.
+    pub touches: Vec<Touch>,
     /// The attributes of other objects that it would use: ids, ARNs, names.
     pub takes: BTreeMap<Address, Attributes>,
-    /// What is declared.
+    /// Whether all that is declared is in this file. Sensitive values are not; with those, the manifests are needed.
+    pub complete: bool,
+    /// What is declared, less what is sensitive.
     pub declarations: Vec<Declaration>,
-    /// The plan. Live values of environment variables and user data are not kept.
+    /// The plan as it may be shown. Live values of environment variables and user data are not kept either.
     pub plan: Plan,
 }
 
@@ -58,6 +60,10 @@ pub struct SavedPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Touch {
+    pub address: Address,
+    /// Of what was replaced and is still there: which one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
     pub action: Action,
     /// SHA-256 of its id and of the managed fields that differ from what is declared; null when it did not exist.
     pub fingerprint: Option<String>,
@@ -66,9 +72,9 @@ pub struct Touch {
 impl SavedPlan {
     /// What has to be kept of a plan without refusals.
     pub fn new(desired: &Desired, plan: &Plan, deep: bool, now: Timestamp) -> Self {
-        let declarations = desired.declarations();
+        let all = desired.declarations();
+        let declarations = keep::declared(&all);
         let touched = moved::touched(plan);
-        let touch = |change: &&Change| Touch { action: change.action, fingerprint: moved::fingerprint(change) };
         Self {
             farpost_plan: SAVED_VERSION,
             digest: text::NO_DIGEST.to_owned(),
@@ -76,9 +82,10 @@ impl SavedPlan {
             id: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
             made: now.to_string(),
             deep,
-            manifests: manifest::digest(&declarations),
-            touches: touched.iter().map(|change| (change.address.clone(), touch(change))).collect(),
+            manifests: manifest::digest(&all),
+            touches: touched.iter().map(|change| Touch::of(change)).collect(),
             takes: moved::taken(plan, &touched),
+            complete: declarations == all,
             declarations,
             plan: keep::without_secrets(plan),
         }
@@ -94,8 +101,9 @@ impl SavedPlan {
         desired.ok_or(findings)
     }
 
-    /// Which of the declarations differ from those of other manifests, in words; empty when none does.
+    /// Which of the declarations differ from those of other manifests, in words.
     pub fn declared_otherwise(&self, now: &[Declaration]) -> Vec<String> {
+        let now = &keep::declared(now);
         fn by_address(all: &[Declaration]) -> BTreeMap<Address, &Declaration> {
             all.iter().map(|one| (Address::new(&one.kind, &one.name), one)).collect()
         }
@@ -109,6 +117,9 @@ impl SavedPlan {
             }
         }
         words.extend(now.keys().filter(|address| !then.contains_key(*address)).map(|new| format!("{new} is new")));
+        if words.is_empty() {
+            words.push("a sensitive value is another one".to_owned());
+        }
         words
     }
 
@@ -122,19 +133,16 @@ impl SavedPlan {
     pub fn renewed(&self, fresh: &Plan) -> Plan {
         let mut plan = self.plan.clone();
         let mut notes = Vec::new();
-        let now: BTreeMap<&Address, &Change> = fresh.changes.iter().map(|change| (&change.address, change)).collect();
         for change in &mut plan.changes {
-            match now.get(&change.address) {
-                Some(now) if self.touches.contains_key(&change.address) || now.action == change.action => {
-                    *change = (*now).clone();
-                }
-                Some(now) => notes.push(left_alone(&change.address, now.action)),
-                None => {}
+            let Some(now) = fresh.changes.iter().find(|now| moved::is_same(now, change)) else { continue };
+            if self.touches(&change.address) || now.action == change.action {
+                *change = now.clone();
+            } else {
+                notes.push(left_alone(&change.address, now.action));
             }
         }
-        let known: Vec<&Address> = plan.changes.iter().map(|change| &change.address).collect();
-        let others = fresh.pending().filter(|change| !known.contains(&&change.address));
-        notes.extend(others.map(|change| left_alone(&change.address, change.action)));
+        let is_new = |now: &&Change| !plan.changes.iter().any(|change| moved::is_same(now, change));
+        notes.extend(fresh.pending().filter(is_new).map(|change| left_alone(&change.address, change.action)));
         plan.notes = fresh.notes.iter().filter(|note| self.concerns(note)).cloned().chain(notes).collect();
         plan.known.clone_from(&fresh.known);
         for (address, attributes) in &self.takes {
@@ -147,7 +155,7 @@ impl SavedPlan {
     /// Of a later plan, what is about the objects of this one; the rest of its changes as addresses.
     pub fn part_of(&self, mut later: Plan) -> (Plan, Vec<Address>) {
         let (own, others): (Vec<Change>, Vec<Change>) =
-            std::mem::take(&mut later.changes).into_iter().partition(|one| self.touches.contains_key(&one.address));
+            std::mem::take(&mut later.changes).into_iter().partition(|one| self.touches(&one.address));
         later.changes = own;
         later.steps = Vec::new();
         later.notes.retain(|note| self.concerns(note));
@@ -156,7 +164,19 @@ impl SavedPlan {
     }
 
     fn concerns(&self, note: &Note) -> bool {
-        note.address.as_ref().is_some_and(|address| self.touches.contains_key(address))
+        note.address.as_ref().is_some_and(|address| self.touches(address))
+    }
+
+    fn touches(&self, address: &Address) -> bool {
+        self.touches.iter().any(|touch| touch.address == *address)
+    }
+}
+
+impl Touch {
+    fn of(change: &Change) -> Self {
+        let id = change.live.as_ref().map(|live| live.id.clone()).filter(|_| moved::is_left_over(change));
+        let fingerprint = moved::fingerprint(change);
+        Self { address: change.address.clone(), id, action: change.action, fingerprint }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::address::Address;
 use crate::digest;
 use crate::kinds::{Attributes, Found, by_name, covers};
 use crate::manifest::references::occurrences;
-use crate::plan::{Action, Change, Plan, Refusal, diff};
+use crate::plan::{Action, Change, Plan, Reason, Refusal, SENSITIVE, diff};
 
 /// How long a value is shown.
 const LONGEST: usize = 80;
@@ -24,6 +24,17 @@ pub(super) fn touched(plan: &Plan) -> Vec<&Change> {
     let changes = plan.changes.iter().enumerate();
     let is_touched = |(index, change): &(usize, &Change)| change.action != Action::None || stepped.contains(index);
     changes.filter(is_touched).map(|(_, change)| change).collect()
+}
+
+/// Whether it is the deletion of what was replaced, beside the change of what it was replaced by.
+pub(super) fn is_left_over(change: &Change) -> bool {
+    matches!(change.reason, Reason::Superseded(_))
+}
+
+/// Whether two changes are of one object: of one address, and, of what was replaced, of one id.
+pub(super) fn is_same(one: &Change, other: &Change) -> bool {
+    let id = |change: &Change| change.live.as_ref().map(|live| live.id.clone()).filter(|_| is_left_over(change));
+    one.address == other.address && is_left_over(one) == is_left_over(other) && id(one) == id(other)
 }
 
 /// The attributes of objects that stay which the new objects are made with.
@@ -107,8 +118,6 @@ enum Now {
 }
 
 pub(super) fn refusals(saved: &SavedPlan, fresh: &Plan) -> Vec<Refusal> {
-    let then: BTreeMap<&Address, &Change> = saved.plan.changes.iter().map(|one| (&one.address, one)).collect();
-    let now: BTreeMap<&Address, &Change> = fresh.changes.iter().map(|one| (&one.address, one)).collect();
     let mut refusals = Vec::new();
     let (mut made, mut moved) = (0, 0);
     let refuse = |address: &Address, message: String| Refusal {
@@ -117,16 +126,20 @@ pub(super) fn refusals(saved: &SavedPlan, fresh: &Plan) -> Vec<Refusal> {
         message,
         help: "plan again".to_owned(),
     };
-    for (address, touch) in &saved.touches {
-        let guard: Vec<Refusal> =
-            fresh.refusals.iter().filter(|refusal| refusal.address.as_ref() == Some(address)).cloned().collect();
+    let mut guarded: BTreeSet<&Address> = BTreeSet::new();
+    for (then, touch) in touched(&saved.plan).into_iter().zip(&saved.touches) {
+        let address = &touch.address;
+        let guard = fresh.refusals.iter().filter(|refusal| refusal.address.as_ref() == Some(address));
+        let guard: Vec<Refusal> = guard.cloned().collect();
         if !guard.is_empty() {
             moved += 1;
-            refusals.extend(guard);
+            if guarded.insert(address) {
+                refusals.extend(guard);
+            }
             continue;
         }
-        let Some(then) = then.get(address) else { continue };
-        match compare(then, touch.fingerprint.as_deref(), now.get(address).copied()) {
+        let now = fresh.changes.iter().find(|now| is_same(now, then));
+        match compare(then, touch.fingerprint.as_deref(), now) {
             Now::Same => {}
             Now::Made(message) => {
                 made += 1;
@@ -138,8 +151,9 @@ pub(super) fn refusals(saved: &SavedPlan, fresh: &Plan) -> Vec<Refusal> {
             }
         }
     }
-    for (address, attributes) in saved.takes.iter().filter(|(address, _)| !saved.touches.contains_key(*address)) {
-        let live = now.get(address).and_then(|change| change.live.as_ref());
+    for (address, attributes) in saved.takes.iter().filter(|(address, _)| !saved.touches(address)) {
+        let now = fresh.changes.iter().find(|now| now.address == *address && !is_left_over(now));
+        let live = now.and_then(|change| change.live.as_ref());
         let Some(live) = live else {
             moved += 1;
             refusals.push(refuse(address, "is gone, and the plan takes its attributes from it".to_owned()));
@@ -214,7 +228,7 @@ fn compare(then: &Change, fingerprint: Option<&str>, now: Option<&Change>) -> No
             None => shown(declared().map(|value| json!([value])).as_ref()),
         };
         let (before, after) = (value(&old), value(&new));
-        let is_hidden = before.contains(NOT_KEPT) || after.contains(NOT_KEPT);
+        let is_hidden = [&before, &after].iter().any(|text| text.contains(NOT_KEPT) || text.contains(SENSITIVE));
         if old.get(path) == new.get(path) {
             unsaid |= is_hidden;
         } else if is_hidden {
@@ -250,7 +264,13 @@ fn decided(then: &Change, now: &Change) -> Now {
     if now.action != then.action {
         return Now::Moved(otherwise(then, now));
     }
-    let same = now.desired == then.desired && now.tags == then.tags && now.ignored == then.ignored;
+    if now.order != then.order {
+        let words = |change: &Change| change.order.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+        return Now::Moved(format!("in which order it is replaced: {} → {}", words(then), words(now)));
+    }
+    // The file does not hold everything; that the manifests are the same was checked on the whole of them.
+    let shown = hidden(now);
+    let same = shown.desired == then.desired && shown.tags == then.tags && shown.ignored == then.ignored;
     if same { Now::Same } else { Now::Moved("what is declared of it is read otherwise now".to_owned()) }
 }
 

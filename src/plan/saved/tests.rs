@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::kinds::{Found, Readiness};
-use crate::manifest::{FileSystem, ManifestText, load_text};
+use crate::manifest::{FileSystem, ManifestText, Timeouts, load_text};
 use crate::observed::Survey;
 use crate::plan::{Goal, Guards, Reason, plan};
 
@@ -29,7 +29,11 @@ pub(super) fn change(address: &str, action: Action) -> Change {
         desired: None,
         tags: BTreeMap::new(),
         ignored: Vec::new(),
+        sensitive: Vec::new(),
+        timeouts: Timeouts::default(),
         live: Some(found),
+        order: None,
+        replaces: Vec::new(),
     }
 }
 
@@ -69,7 +73,7 @@ fn a_saved_plan_is_read_as_it_was_written() {
     assert_eq!(read.moved(&again), []);
     assert_eq!(json!(read.renewed(&again).steps), json!(saved.plan.steps));
     assert_eq!(saved.touches.len(), 3);
-    assert!(saved.touches.values().all(|touch| touch.fingerprint.is_none()), "nothing exists yet");
+    assert!(saved.touches.iter().all(|touch| touch.fingerprint.is_none()), "nothing exists yet");
     assert!(saved.takes.is_empty());
 }
 
@@ -110,8 +114,8 @@ fn a_plan_that_contradicts_itself_is_not_read() {
         ("a change that is not there", |saved| saved.plan.steps[0].change = 99),
         ("a step that is not there", |saved| saved.plan.steps[0].after = vec![99]),
         ("a step of another object", |saved| saved.plan.steps[0].change = saved.plan.steps[1].change),
-        ("an object that is not listed", |saved| drop(saved.touches.pop_first())),
-        ("another action", |saved| saved.touches.values_mut().for_each(|touch| touch.action = Action::Delete)),
+        ("an object that is not listed", |saved| drop(saved.touches.pop())),
+        ("another action", |saved| saved.touches.iter_mut().for_each(|touch| touch.action = Action::Delete)),
         ("other manifests", |saved| saved.declarations[0].name = "other".to_owned()),
         ("an id that is a path", |saved| saved.id = "../../etc/passwd".to_owned()),
         ("a refusal", |saved| {
@@ -138,8 +142,7 @@ fn says(then: &Change, now: &Change, words: &[&str]) {
     saved.takes = BTreeMap::from([("Vpc/a".parse().unwrap(), BTreeMap::from([("id".to_owned(), "vpc-1".to_owned())]))]);
     saved.plan.changes = vec![change("Vpc/a", Action::None), then.clone()];
     saved.plan.changes[0].live.as_mut().unwrap().attributes.insert("id".to_owned(), "vpc-1".to_owned());
-    saved.touches =
-        BTreeMap::from([(then.address.clone(), Touch { action: then.action, fingerprint: moved::fingerprint(then) })]);
+    saved.touches = vec![Touch::of(then)];
     saved.plan = keep::without_secrets(&saved.plan);
     let mut fresh = saved.plan.clone();
     fresh.changes[1] = now.clone();
@@ -245,10 +248,7 @@ fn a_secret_that_moved_is_not_told() {
         says(&then, &other, &[&format!("{path}: changed")]);
         let mut saved = saved();
         saved.plan.changes = vec![then.clone()];
-        saved.touches = BTreeMap::from([(
-            then.address.clone(),
-            Touch { action: then.action, fingerprint: moved::fingerprint(&then) },
-        )]);
+        saved.touches = vec![Touch::of(&then)];
         saved.plan = keep::without_secrets(&saved.plan);
         let mut fresh = saved.plan.clone();
         fresh.changes = vec![other];
@@ -257,11 +257,61 @@ fn a_secret_that_moved_is_not_told() {
     assert!(!text.contains("s3cret") && !text.contains("n3w"), "{text}");
 }
 
+/// What was replaced has the address of what replaced it, and is told from it by its id.
+#[test]
+fn what_is_left_over_from_a_replacement_is_an_object_of_its_own() {
+    let mut old = change("Vpc/a", Action::Delete);
+    old.reason = Reason::Superseded("id-2".to_owned());
+    let mut new = change("Vpc/a", Action::Update);
+    new.live.as_mut().unwrap().id = "id-2".to_owned();
+    new.fields = vec![field("enableDnsSupport", json!(true), json!(false))];
+    let mut saved = saved();
+    saved.plan.changes = vec![old.clone(), new.clone()];
+    saved.plan.steps.clear();
+    saved.touches = vec![Touch::of(&old), Touch::of(&new)];
+    assert_eq!(saved.touches[0].id.as_deref(), Some("id-1"));
+    let mut fresh = saved.plan.clone();
+    assert_eq!(saved.moved(&fresh), []);
+    let renewed = saved.renewed(&fresh);
+    assert_eq!(renewed.changes[0].live.as_ref().unwrap().id, "id-1");
+    assert_eq!(renewed.changes[1].live.as_ref().unwrap().id, "id-2");
+    fresh.changes.remove(0);
+    assert_eq!(saved.moved(&fresh)[0].code, "partly-applied");
+    assert_eq!(saved.moved(&fresh)[1].message, "id-1 → is gone");
+}
+
+#[test]
+fn sensitive_values_stay_in_the_manifests() {
+    let secret = MANIFESTS.replace(
+        "metadata: {name: a}\nspec: {cidrBlock: 10.0.0.0/16,",
+        "metadata: {name: a}\nlifecycle: {sensitive: [cidrBlock]}\nspec: {cidrBlock: 10.0.0.0/16,",
+    );
+    let read = |text: &str| {
+        let text = ManifestText { path: "m/a.yaml".into(), root: "m".into(), text: text.to_owned() };
+        let (documents, findings) = load_text(vec![text], &FileSystem, &crate::desired::kind_names());
+        assert!(findings.is_empty(), "{findings:?}");
+        crate::desired::check(documents).0.unwrap()
+    };
+    let desired = read(&secret);
+    let saved = SavedPlan::new(&desired, &planned(&desired), false, Timestamp::UNIX_EPOCH);
+    let text = saved.to_text();
+    assert!(!saved.complete && !text.contains("10.0.0.0/16"), "{text}");
+    let saved = SavedPlan::from_text(text.as_bytes()).unwrap();
+    // With the manifests it is whole again.
+    let again = planned(&desired);
+    assert_eq!(saved.moved(&again), []);
+    let declares = |plan: &Plan| json!(plan.changes).to_string().contains("10.0.0.0/16");
+    assert!(declares(&saved.renewed(&again)));
+    let other = read(&secret.replace("10.0.0.0/16", "10.0.0.0/17")).declarations();
+    assert_ne!(manifest::digest(&other), saved.manifests);
+    assert_eq!(saved.declared_otherwise(&other), ["a sensitive value is another one"]);
+}
+
 #[test]
 fn what_the_plan_takes_from_others_must_be_the_same() {
     let mut saved = saved();
     let vpc: Address = "Vpc/a".parse().unwrap();
-    saved.touches.clear();
+    (saved.touches, saved.plan.steps, saved.plan.changes) = (Vec::new(), Vec::new(), Vec::new());
     saved.takes = BTreeMap::from([(vpc, BTreeMap::from([("id".to_owned(), "vpc-1".to_owned())]))]);
     let mut fresh = saved.plan.clone();
     fresh.changes = vec![change("Vpc/a", Action::None)];

@@ -105,15 +105,19 @@ impl SavedPlan {
             return wrong("a step is of another object than its change");
         }
         let touched = super::moved::touched(plan);
-        let is_listed =
-            |one: &&crate::plan::Change| self.touches.get(&one.address).is_some_and(|touch| touch.action == one.action);
-        if touched.len() != self.touches.len() || !touched.iter().all(is_listed) {
+        let is_listed = |(one, touch): (&&crate::plan::Change, &super::Touch)| {
+            touch.address == one.address
+                && touch.action == one.action
+                && touch.fingerprint.is_some() == one.live.is_some()
+                && touch.id.is_some() == super::moved::is_left_over(one)
+        };
+        if touched.len() != self.touches.len() || !touched.iter().zip(&self.touches).all(is_listed) {
             return wrong("it would touch other objects than it says");
         }
         if self.id.is_empty() || !self.id.chars().all(|letter| letter.is_ascii_hexdigit()) {
             return wrong("its id is none");
         }
-        if crate::manifest::digest(&self.declarations) != self.manifests {
+        if self.complete && crate::manifest::digest(&self.declarations) != self.manifests {
             return wrong("its digest of the manifests does not fit what it declares");
         }
         Ok(self)

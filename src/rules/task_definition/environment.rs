@@ -171,7 +171,8 @@ fn secrets(declared: &Declared<'_>, hits: &mut Hits) {
     }
 }
 
-pub(super) fn is_secret(name: &str, value: &str) -> bool {
+/// Whether the value of a variable looks like a secret, by itself or by the name of the variable.
+pub(crate) fn is_secret(name: &str, value: &str) -> bool {
     // A path, a name or a switch is no secret, and what is elsewhere is not here.
     let is_elsewhere =
         is_open(value) || value.starts_with('/') || value.starts_with("arn:") || value.starts_with("file:");

@@ -1,6 +1,6 @@
 //! TD: task definitions, shape and sizes.
 
-mod environment;
+pub(crate) mod environment;
 mod health;
 mod limits;
 mod network;

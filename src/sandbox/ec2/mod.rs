@@ -5,6 +5,7 @@
 
 pub(super) mod borrowed;
 mod defaults;
+mod endpoint;
 mod gateway;
 pub(super) mod hosts;
 mod image;
@@ -81,6 +82,7 @@ const GROUPS: &[&[Entry]] = &[
     vpc::OPERATIONS,
     defaults::OPERATIONS,
     zone::OPERATIONS,
+    endpoint::OPERATIONS,
     subnet::OPERATIONS,
     gateway::OPERATIONS,
     route_table::OPERATIONS,

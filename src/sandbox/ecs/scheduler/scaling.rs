@@ -62,6 +62,14 @@ impl Turn<'_> {
         let alive = self.tasks().filter(|task| task.last_status != "STOPPED").count();
         let current = self.tasks().filter(|task| task.is_wanted() && self.stays(task, primary)).count();
         let wanted = (desired - size(current)).min(most - size(alive));
+        let is_still =
+            self.tasks().filter(|task| task.last_status != "STOPPED").all(|task| task.is_wanted() && task.healthy);
+        if size(current) < desired && wanted <= 0 && leaving.is_empty() && is_still && alive > 0 {
+            self.complain(
+                "was unable to stop or start tasks during a deployment because of the service deployment configuration. \
+                 Update the minimumHealthyPercent or maximumPercent value and try again.",
+            );
+        }
         self.start(primary, definition, usize::try_from(wanted).unwrap_or(0), None);
     }
 
@@ -132,7 +140,7 @@ impl Turn<'_> {
 mod tests {
     use serde_json::json;
 
-    use super::super::fixture::{edge, service};
+    use super::super::fixture::{edge, events, service};
     use crate::sandbox::ecs::fixture::registration;
 
     #[test]
@@ -150,6 +158,25 @@ mod tests {
         let done = aws.service("s");
         assert_eq!(done["deployments"].as_array().unwrap().len(), 1);
         assert_eq!((&done["runningCount"], &done["deployments"][0]["rolloutState"]), (&json!(2), &json!("COMPLETED")));
+    }
+
+    #[test]
+    fn percentages_that_leave_no_room_are_told() {
+        let mut aws = edge();
+        let percentages = json!({"minimumHealthyPercent": 75, "maximumPercent": 125});
+        service(&mut aws, json!({"deploymentConfiguration": percentages}));
+        aws.wait(60.0);
+        aws.define("web", "nginx:2");
+        aws.ok("UpdateService", json!({"cluster": "edge", "service": "s", "taskDefinition": "web:2"}));
+        aws.wait(200.0);
+        let stuck = aws.service("s");
+        assert_eq!((&stuck["runningCount"], &stuck["deployments"][0]["runningCount"]), (&json!(2), &json!(0)));
+        assert!(events(&stuck).contains("because of the service deployment configuration"), "{}", events(&stuck));
+        let percentages = json!({"minimumHealthyPercent": 50, "maximumPercent": 125});
+        let update = json!({"cluster": "edge", "service": "s", "deploymentConfiguration": percentages});
+        aws.ok("UpdateService", update);
+        aws.wait(200.0);
+        assert_eq!(aws.service("s")["deployments"][0]["rolloutState"], "COMPLETED");
     }
 
     #[test]
