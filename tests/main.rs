@@ -14,6 +14,7 @@ mod lease;
 mod moto;
 mod reference;
 mod saved;
+mod simulator;
 mod speed;
 mod support;
 mod watch;

@@ -166,7 +166,7 @@ mod tests {
     async fn attempts(fault: Fault, times: u64, create: bool) -> (Option<Cause>, u64, u64) {
         let clock = Clock::starting_at("2026-11-01T00:00:00Z".parse().unwrap());
         let sandbox = Arc::new(Sandbox::in_memory(World::default()).with_clock(clock));
-        let rules = FaultRules { seed: 1, rules: vec![Rule::new(fault).times(times)] };
+        let rules = FaultRules { seed: 1, rules: vec![Rule::new(fault).times(times)], ..FaultRules::default() };
         let faults = Arc::new(Faults::new(rules));
         let http = SharedHttpClient::new(SandboxClient::with_faults(sandbox, Arc::clone(&faults)));
         let access = Access { region: Some("us-west-2".to_owned()), ..Access::default() };

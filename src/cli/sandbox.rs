@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::session::chain;
 use super::{Failure, print};
 use crate::sandbox::Sandbox;
+use crate::sandbox::faults::{FaultRules, Faults};
 use crate::sandbox::server::Server;
 use crate::sandbox::world::World;
 
@@ -29,6 +30,9 @@ pub struct SandboxArgs {
     /// Write every request to this file, a JSON object a line
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Let calls fail as this YAML file says: throttled, lost, denied and the like; docs/sandbox.md has an example
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
 }
 
 pub(super) async fn sandbox(args: &SandboxArgs) -> Result<ExitCode, Failure> {
@@ -48,7 +52,11 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> Result<ExitCode, Failure> {
         sandbox.record(path).map_err(|error| Failure::wrong(format!("cannot write {}: {error}", path.display())))?;
     }
     let region = sandbox.region();
-    let server = Server::start(Arc::new(sandbox), args.port).await.map_err(|error| {
+    let faults = match &args.faults {
+        Some(path) => Some(Arc::new(Faults::new(FaultRules::read(path).map_err(Failure::wrong)?))),
+        None => None,
+    };
+    let server = Server::start_with(Arc::new(sandbox), faults, args.port).await.map_err(|error| {
         Failure::because(
             format!("cannot listen on port {}: {error}", args.port),
             "pass another one with --port; 0 takes one that is free",

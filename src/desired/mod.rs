@@ -22,6 +22,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::kinds::{AnyKind, KINDS, Place, Tags, Wanted, by_name};
 use crate::manifest::{Declaration, Document, Lifecycle, OnDelete, SpecSchema, check_spec, substitute};
 use crate::observed::WantedByKind;
+use crate::plan::sensitive_pointers;
 use crate::rules;
 use crate::rules::user::{RULE_KIND, UserRule, rule_schema};
 
@@ -201,12 +202,22 @@ pub fn check(documents: Vec<Document>) -> (Option<Desired>, Vec<Diagnostic>) {
         let label = resource.document.source.label("/spec");
         Some(Diagnostic::error("spec", format!("{}: {message}", resource.address)).at(label))
     }));
+    resources.values().for_each(hide_secrets);
     let order = graph::order(&mut resources, &mut findings);
     let desired = Desired { stack: stack.unwrap_or_default(), resources, order, rules, blank: Vec::new(), others };
     findings.extend(rules::check(&desired, Timestamp::now()));
     link::keys(&desired, &mut findings);
     let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
     (Some(desired).filter(|_| !is_wrong), findings)
+}
+
+/// No finding shows the line of a sensitive value as it is written.
+fn hide_secrets(resource: &Resource) {
+    for pointer in sensitive_pointers(&resource.spec, &resource.lifecycle.sensitive) {
+        if let Some(value) = resource.document.source.value(&format!("/spec{pointer}")) {
+            value.file.hide(value.span);
+        }
+    }
 }
 
 /// Checks one document against its schema and adds what it declares.

@@ -9,7 +9,7 @@ pub mod text;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// How bad a finding is. Only errors stop a run.
 #[derive(
@@ -47,12 +47,32 @@ pub struct SourceFile {
     path: String,
     text: String,
     line_starts: OnceLock<Vec<usize>>,
+    /// What is not shown, in bytes.
+    hidden: Mutex<Vec<Range<usize>>>,
 }
 
 impl SourceFile {
     /// `path` as the user would write it; `text` without a byte-order mark.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into(), line_starts: OnceLock::new() })
+        let (path, text) = (path.into(), text.into());
+        Arc::new(Self { path, text, line_starts: OnceLock::new(), hidden: Mutex::default() })
+    }
+
+    /// Never shows these bytes: they are a secret.
+    pub fn hide(&self, bytes: Range<usize>) {
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+    }
+
+    /// A part of the text as it may be shown, of the same length.
+    pub fn shown(&self, bytes: Range<usize>) -> String {
+        let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_hidden = |place: usize| hidden.iter().any(|range| range.contains(&(bytes.start + place)));
+        let text = &self.text[bytes.clone()];
+        let letters = text.char_indices().map(|(place, letter)| match is_hidden(place) && !letter.is_whitespace() {
+            true => "*".repeat(letter.len_utf8()),
+            false => letter.to_string(),
+        });
+        letters.collect()
     }
 
     /// The path as the user would write it.

@@ -75,7 +75,8 @@ impl Window {
     fn around(label: &Label) -> Self {
         let file = &label.file;
         let line = file.line_range(label.span.start);
-        let line_text = &file.text()[line.clone()];
+        let line_text = file.shown(line.clone());
+        let line_text = line_text.as_str();
         let start = label.span.start.clamp(line.start, line.end) - line.start;
         let end = label.span.end.clamp(line.start + start, line.end) - line.start;
         let (start, end) = (floor(line_text, start), floor(line_text, end));

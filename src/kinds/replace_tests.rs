@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::trial::{Answer, Trial, declared, example};
+use super::{KINDS, by_name};
 use crate::apply::{Event, apply};
 use crate::plan::{Action, Change, Order, Plan, Reason, Work};
 use crate::sandbox::world::World;
@@ -49,9 +50,9 @@ const ORDERS: &[(&str, &str, &str, &str, Option<&str>)] = &[
     ("instance-profile", "spec:\n  role", "spec:\n  path: /edge/\n  role", "InstanceProfile/branch-17-host", Some("has its name")),
     ("log-group", "/branch-17/till", "/branch-17/tills", "LogGroup/till", None),
     ("log-group", "retentionInDays: 90", "logGroupClass: INFREQUENT_ACCESS\n  retentionInDays: 90", "LogGroup/till", Some("has its name")),
-    ("cluster", "Cluster\nmetadata:\n  name: branch-17\nspec:\n", "Cluster\nmetadata:\n  name: branch-17\nspec:\n  clusterName: other\n", "Cluster/branch-17", None),
-    ("subnet", "cidrBlock: 10.17.3.0/24", "cidrBlock: 10.17.200.0/24", "Subnet/floor", None),
-    ("subnet", "cidrBlock: 10.17.3.0/24", "cidrBlock: 10.17.2.0/23", "Subnet/floor", Some("addresses of its range")),
+    ("cluster", "name: branch-17\nspec:\n  settings", "name: branch-17\nspec:\n  clusterName: other\n  settings", "Cluster/branch-17", None),
+    ("subnet", "cidrBlock: 10.17.1.0/24", "cidrBlock: 10.17.200.0/24", "Subnet/floor", None),
+    ("subnet", "cidrBlock: 10.17.1.0/24", "cidrBlock: 10.17.0.0/23", "Subnet/floor", Some("addresses of its range")),
     ("route-table", "vpcId: ${Vpc.branch}\n  routes", "vpcId: ${Vpc.other}\n  routes", "RouteTable/public", None),
     ("vpc", "cidrBlock: 10.17.0.0/16", "cidrBlock: 10.19.0.0/16", "Vpc/branch", Some("one by one")),
     ("service", "name: till\nspec:\n  cluster", "name: till\nspec:\n  serviceName: other\n  cluster", "Service/till", Some("same ports")),
@@ -348,4 +349,104 @@ async fn nothing_is_deleted_before_what_replaces_it_is_there() {
     let after = trial.survey(&declared(&text)).await.of("Instance")[0].id.clone();
     assert_eq!(after, before);
     trial.converge(&changed).await;
+}
+
+/// Each kind names what keeps its objects, seen from what is there.
+#[tokio::test]
+async fn what_keeps_each_kind_is_named() {
+    let text = example("service");
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let survey = trial.survey(&declared(&text)).await;
+    let mut said = std::collections::BTreeMap::new();
+    for kind in KINDS {
+        for found in survey.of(kind.about().kind) {
+            let blockers = kind.blockers(&trial.aws, found).await.unwrap();
+            let texts: Vec<String> = blockers.iter().map(ToString::to_string).collect();
+            said.entry(kind.about().kind).or_insert_with(Vec::new).extend(texts);
+        }
+    }
+    let instance = &survey.of("Instance")[0].id;
+    for (kind, text) in [
+        ("Vpc", format!("subnet {} (of this stack)", survey.of("Subnet")[0].id)),
+        ("Subnet", format!(" of instance {instance} (of this stack)")),
+        ("SecurityGroup", format!(" of instance {instance} (of this stack)")),
+        ("InternetGateway", "public address 198.18.".to_owned()),
+        ("RouteTable", format!(" with {}", survey.of("Subnet")[0].id)),
+        ("Role", "instance profile branch-17-host".to_owned()),
+        ("Role", "attached policy arn:aws:iam::aws:policy/".to_owned()),
+        ("InstanceProfile", "role branch-17-host in it".to_owned()),
+        ("Cluster", "service till (ACTIVE) (of this stack)".to_owned()),
+        ("Cluster", format!(" ({instance})")),
+        ("Cluster", " (service:till) in cluster branch-17".to_owned()),
+    ] {
+        assert!(said[kind].iter().any(|one| one.contains(&text)), "{kind}, {text}: {:#?}", said[kind]);
+    }
+    let silent: Vec<&str> = said.iter().filter(|(_, texts)| texts.is_empty()).map(|(kind, _)| *kind).collect();
+    assert_eq!(silent, ["Instance", "Service", "TaskDefinition"]);
+}
+
+/// An interface that ECS made for a task is the task's.
+#[tokio::test]
+async fn a_task_that_has_an_address_in_a_subnet_is_named() {
+    let text = "
+apiVersion: farpost/v1
+kind: Stack
+metadata: {name: store}
+spec: {account: '123456789012', region: us-west-2}
+---
+apiVersion: farpost/v1
+kind: Vpc
+metadata: {name: branch}
+spec: {cidrBlock: 10.17.0.0/16}
+---
+apiVersion: farpost/v1
+kind: Subnet
+metadata: {name: region}
+spec: {vpcId: '${Vpc.branch}', cidrBlock: 10.17.1.0/24}
+---
+apiVersion: farpost/v1
+kind: Cluster
+metadata: {name: edge}
+spec: {}
+---
+apiVersion: farpost/v1
+kind: TaskDefinition
+metadata: {name: till}
+spec:
+  requiresCompatibilities: [FARGATE]
+  networkMode: awsvpc
+  cpu: '256'
+  memory: '512'
+  containerDefinitions: [{name: till, image: public.ecr.aws/nginx/nginx:1.29}]
+---
+apiVersion: farpost/v1
+kind: Service
+metadata: {name: till}
+spec:
+  cluster: '${Cluster.edge}'
+  taskDefinition: '${TaskDefinition.till}'
+  launchType: FARGATE
+  desiredCount: 1
+  networkConfiguration: {awsvpcConfiguration: {subnets: ['${Subnet.region}']}}
+";
+    let mut trial = Trial::new().await;
+    trial.converge(text).await;
+    let subnet = trial.survey(&declared(text)).await.of("Subnet")[0].clone();
+    let blockers = by_name("Subnet").unwrap().blockers(&trial.aws, &subnet).await.unwrap();
+    assert_eq!(blockers.len(), 1);
+    let said = blockers[0].to_string();
+    assert!(said.starts_with("network interface eni-") && said.contains(" of task "), "{said}");
+    assert!(said.contains(" (service:till) in cluster edge"), "{said}");
+    // A service of another name, in a subnet of another range: nothing is down in between.
+    let changed = text
+        .replace(
+            "metadata: {name: till}\nspec:\n  cluster",
+            "metadata: {name: till}\nspec:\n  serviceName: tills\n  cluster",
+        )
+        .replace("10.17.1.0/24", "10.17.2.0/24");
+    let plan = trial.plan(&changed).await;
+    assert!(replaced(&plan, "Service/till").creates_first() && replaced(&plan, "Subnet/region").creates_first());
+    trial.converge(&changed).await;
+    trial.destroy(&changed).await;
 }

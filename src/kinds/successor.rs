@@ -30,6 +30,8 @@ pub enum Together {
     IfRoom {
         scarce: bool,
     },
+    /// They may get in each other's way, for this reason: not unless it is asked for.
+    IfAsked(String),
     /// What is in the way.
     No(String),
 }

@@ -20,6 +20,7 @@ use serde_json::Value;
 pub use self::build::{Goal, Guards, plan};
 pub use self::diff::{FieldChange, carry_over, diff};
 pub use self::replace::{Order, keep};
+pub(crate) use self::sensitive::sensitive_pointers;
 pub use self::sensitive::{SENSITIVE, hide_fields};
 use crate::address::Address;
 use crate::aws::Counts;

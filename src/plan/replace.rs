@@ -125,10 +125,10 @@ impl Planner<'_> {
         }
         let others = Others { survey: self.survey, desired: self.desired };
         match resource.kind.together(live, full, &others) {
-            Together::No(_) if wish == Some(ReplaceOrder::CreateFirst) => {
+            Together::IfAsked(_) if wish == Some(ReplaceOrder::CreateFirst) => {
                 Order::Create { if_room: false, in_turn: false }
             }
-            Together::No(because) => first(because),
+            Together::No(because) | Together::IfAsked(because) => first(because),
             Together::Yes => Order::Create { if_room: false, in_turn: false },
             Together::IfRoom { scarce } => Order::Create { if_room: true, in_turn: scarce },
         }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::diff::named;
 use super::{Change, FieldChange, Plan};
 use crate::kinds::covers;
+use crate::manifest::source::escape;
 use crate::rules::is_secret;
 
 /// What is written in place of such a value.
@@ -30,6 +31,10 @@ impl Change {
         }
         if let Some(live) = &mut self.live {
             hide(&mut live.spec, "", &paths);
+            // What is not declared any more has nobody to say which of its variables are sensitive.
+            if self.desired.is_none() {
+                hide_variables(&mut live.spec, "");
+            }
         }
     }
 
@@ -39,6 +44,47 @@ impl Change {
         let mut change = self.clone();
         change.hide();
         change
+    }
+}
+
+/// Hides every variable of a container.
+fn hide_variables(value: &mut Value, member: &str) {
+    match value {
+        Value::Object(members) => {
+            if member == "environment" && members.contains_key("name") && members.contains_key("value") {
+                members.insert("value".to_owned(), SENSITIVE.into());
+            }
+            members.iter_mut().for_each(|(name, value)| hide_variables(value, name));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_variables(item, member)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Where in a spec the sensitive values are, as JSON pointers.
+pub(crate) fn sensitive_pointers(spec: &Value, paths: &[String]) -> Vec<String> {
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let (mut hidden, mut pointers) = (spec.clone(), Vec::new());
+    hide(&mut hidden, "", &paths);
+    differing("", spec, &hidden, &mut pointers);
+    pointers
+}
+
+fn differing(pointer: &str, one: &Value, other: &Value, pointers: &mut Vec<String>) {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            for (name, value) in one {
+                let pointer = format!("{pointer}/{}", escape(name));
+                other.get(name).into_iter().for_each(|other| differing(&pointer, value, other, pointers));
+            }
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            for (place, (one, other)) in one.iter().zip(other).enumerate() {
+                differing(&format!("{pointer}/{place}"), one, other, pointers);
+            }
+        }
+        (one, other) if one != other => pointers.push(pointer.to_owned()),
+        _ => {}
     }
 }
 

@@ -10,12 +10,14 @@
 
 pub mod client;
 pub mod clock;
+mod content;
 mod ec2;
 mod ecs;
 pub mod faults;
 mod history;
 pub mod hosts;
 mod iam;
+mod line;
 mod logs;
 mod md5;
 mod s3;
@@ -40,6 +42,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use self::clock::Clock;
+use self::faults::Buckets;
 use self::history::History;
 pub use self::history::Lag;
 use self::state::State;
@@ -58,6 +61,7 @@ pub struct Sandbox {
     clock: Clock,
     /// Locked after the state.
     history: Mutex<History>,
+    buckets: Mutex<Buckets>,
 }
 
 impl Sandbox {
@@ -81,6 +85,7 @@ impl Sandbox {
             record: None,
             clock: Clock::wall(),
             history: Mutex::default(),
+            buckets: Mutex::default(),
         }
     }
 
@@ -202,6 +207,10 @@ impl Sandbox {
             }
         }
         (output, lags)
+    }
+
+    fn lock_buckets(&self) -> std::sync::MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn lock_history(&self) -> std::sync::MutexGuard<'_, History> {

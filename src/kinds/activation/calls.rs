@@ -134,6 +134,11 @@ pub(super) async fn create(aws: &Aws, target: &Target<ActivationSpec>) -> Result
     Ok(target.address.name.clone())
 }
 
+/// No activation may last longer.
+const LONGEST: u64 = 30 * DAY;
+/// By how much this machine's clock may be ahead of AWS's, which refuses a moment too late.
+const DRIFT: u64 = 600;
+
 /// Makes an activation and stores its code; where that fails, the activation is no use and goes again.
 async fn make(aws: &Aws, target: &Target<ActivationSpec>) -> Result<(), Fault> {
     const OPERATION: &str = "ssm:CreateActivation";
@@ -145,6 +150,7 @@ async fn make(aws: &Aws, target: &Target<ActivationSpec>) -> Result<(), Fault> {
     // Beforehand, so that no code is made that cannot be kept.
     code::check(aws, place, &owner).await?;
     let seconds = u64::try_from(spec.valid_for_days.unwrap_or(1)).unwrap_or(1) * DAY;
+    let seconds = seconds.min(LONGEST - DRIFT);
     let expires = DateTime::from(SystemTime::now() + std::time::Duration::from_secs(seconds));
     let mut tags = target.tags.clone();
     tags.insert(CODE_TAG.to_owned(), store.as_tag());

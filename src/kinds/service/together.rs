@@ -9,7 +9,7 @@ use crate::kinds::{Found, Others, Together, by_name};
 pub(super) fn together(old: &Found<ServiceSpec>, new: &ServiceSpec, others: &Others<'_>) -> Together {
     let connect = new.service_connect_configuration.as_ref().filter(|connect| connect.enabled);
     if connect.is_some_and(|connect| connect.services.as_ref().is_some_and(|services| !services.is_empty())) {
-        return Together::No("the old one has its names in Service Connect".to_owned());
+        return Together::IfAsked("the old one has its names in Service Connect".to_owned());
     }
     let cluster = |spec: &ServiceSpec| spec.cluster.clone().unwrap_or_else(|| DEFAULT_CLUSTER.to_owned());
     let is_on_fargate = new.launch_type.as_ref().is_some_and(|launch_type| *launch_type == "FARGATE");
@@ -19,10 +19,10 @@ pub(super) fn together(old: &Found<ServiceSpec>, new: &ServiceSpec, others: &Oth
     }
     match new.task_definition.as_deref().and_then(|definition| definition_of(definition, others)) {
         Some(definition) if has_fixed_ports(&definition) => {
-            Together::No("the tasks of the old one have the same ports of the hosts".to_owned())
+            Together::IfAsked("the tasks of the old one have the same ports of the hosts".to_owned())
         }
         Some(_) => Together::Yes,
-        None => Together::No("which ports of the hosts its tasks have is not known".to_owned()),
+        None => Together::IfAsked("which ports of the hosts its tasks have is not known".to_owned()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! seed, or by a hook; the same calls meet the same faults. [`words`] holds the errors of the services, [`denied`]
 //! the refusals that name what may not be done, [`buckets`] the limits that AWS documents, and [`log`] what happened.
 
+mod buckets;
 mod denied;
 mod log;
 mod rule;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Notify;
 
+pub(super) use self::buckets::Buckets;
 pub use self::log::Entry;
 use self::log::Log;
 pub use self::rule::{FaultRules, Pattern, Rule};
@@ -131,6 +133,7 @@ struct Inner {
     started: Option<Timestamp>,
     calls: u64,
     writes: u64,
+    token_buckets: bool,
     /// The caller is dead.
     hangs: bool,
     log: Log,
@@ -151,6 +154,7 @@ impl Faults {
             started: None,
             calls: 0,
             writes: 0,
+            token_buckets: rules.token_buckets,
             hangs: false,
             log: Log::default(),
         };
@@ -217,7 +221,12 @@ impl Faults {
         let now = sandbox.now();
         let Ok(call) = wire::decode(request, now) else { return Delivery::whole(sandbox.answer(request)) };
         let Some(course) = self.decide(&call, request) else { return Delivery::now(Answer::Never) };
-        let (delivery, carried_out, class) = self.carry_out(sandbox, &call, request, &course);
+        let (mut delivery, carried_out, class) = self.carry_out(sandbox, &call, request, &course);
+        if request.method() == http::Method::HEAD
+            && let Answer::Whole(response) | Answer::Part(response) = &mut delivery.answer
+        {
+            *response.body_mut() = Bytes::new();
+        }
         if let Some(fault) = class {
             tracing::debug!(fault, operation = %name(&call), call = course.number, "fault");
         }
@@ -311,6 +320,9 @@ impl Faults {
             Some(Kind::Fault(Fault::Reset)) => return (Delivery::now(Answer::Reset), None, course.class()),
             Some(Kind::Hang { carried_out: false }) => return (Delivery::now(Answer::Never), None, course.class()),
             _ => {}
+        }
+        if self.lock().token_buckets && !sandbox.lock_buckets().take(call) {
+            return (Delivery::whole(refuse(&words::said(words.throttle))), None, Some("tokenBucket"));
         }
         let (output, lags) = sandbox.carry_out(call, request.body(), course.lag);
         let response = tell_time(clock, super::encode(call, &output));
@@ -419,7 +431,7 @@ impl Delivery {
         Self { after: Duration::ZERO, answer }
     }
 
-    fn whole(response: http::Response<Bytes>) -> Self {
+    pub(super) fn whole(response: http::Response<Bytes>) -> Self {
         Self::now(Answer::Whole(response))
     }
 }

@@ -15,6 +15,8 @@ use crate::sandbox::wire::Call;
 pub struct FaultRules {
     /// What is drawn by chance is drawn from it.
     pub seed: u64,
+    /// Whether calls of EC2 and ECS are throttled when the buckets that AWS documents for an account are empty.
+    pub token_buckets: bool,
     /// A call meets the first that strikes; one that lets it see what was may be added to another.
     pub rules: Vec<Rule>,
 }
@@ -25,7 +27,7 @@ impl FaultRules {
     /// # Errors
     /// What is wrong with them, and where.
     pub fn parse(text: &str) -> Result<Self, String> {
-        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+        serde_saphyr::from_str(text).map_err(|error| error.without_snippet().to_string())
     }
 
     /// Reads rules from a file.
@@ -234,16 +236,15 @@ impl Written {
             return Err("operations is empty: leave it out for all of them".to_owned());
         }
         let until = self.until.map(|until| duration("until", until)).transpose()?;
-        let rule = Rule::new(fault);
         Ok(Rule {
-            operations: self.operations.unwrap_or(rule.operations),
+            operations: self.operations.unwrap_or_else(|| vec![Pattern::from("*")]),
             probability: self.probability,
             calls: self.calls,
             from_call: self.from_call.unwrap_or(1),
             times: self.times,
             from: duration("from", self.from)?,
             until,
-            ..Rule::new(fault)
+            fault,
         })
     }
 
@@ -329,5 +330,90 @@ impl Running {
         let strikes = is_due && rule.probability.is_none_or(|probability| random.f64() < probability);
         self.struck += u64::from(strikes);
         strikes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::sandbox::wire::Service;
+
+    /// Which of so many calls of an operation, a second apart, meet a fault of these rules.
+    fn struck(rules: &str, operation: &str, calls: u64) -> Vec<u64> {
+        let rules = FaultRules::parse(rules).unwrap();
+        let mut random = fastrand::Rng::with_seed(rules.seed);
+        let mut rules: Vec<Running> = rules.rules.into_iter().map(Running::new).collect();
+        let call = Call {
+            service: Service::Ec2,
+            operation: operation.to_owned(),
+            input: Value::Null,
+            region: String::new(),
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let mut meets = |second| {
+            let elapsed = Duration::from_secs(second);
+            rules.iter_mut().any(|rule| rule.counts(&call) && rule.strikes(elapsed, &mut random))
+        };
+        (1..=calls).filter(|second| meets(*second)).collect()
+    }
+
+    #[test]
+    fn rules_strike_when_all_that_they_say_is_so() {
+        let calls = |rule: &str| struck(&format!("rules: [{{fault: reset, {rule}}}]"), "CreateVpc", 8);
+        assert_eq!(calls("calls: [2, 5]"), [2, 5]);
+        assert_eq!(calls("times: 3"), [1, 2, 3]);
+        assert_eq!(calls("fromCall: 6"), [6, 7, 8]);
+        assert_eq!(calls("from: 2.5, until: 5"), [3, 4]);
+        assert_eq!(calls("from: 3, times: 2"), [3, 4]);
+        assert_eq!(calls("probability: 0"), [0; 0]);
+        let chance = calls("probability: 0.5");
+        assert!(chance.len() > 1 && chance.len() < 8 && chance == calls("probability: 0.5"), "{chance:?}");
+        assert_eq!(calls("operations: [reads]"), [0; 0]);
+    }
+
+    #[test]
+    fn patterns_fit_operations_services_and_what_changes_something() {
+        let fits =
+            |pattern: &str, service, operation, is_read| Pattern::from(pattern).fits(service, operation, is_read);
+        assert!(fits("*", "iam", "CreateRole", false));
+        assert!(fits("ec2:*", "ec2", "CreateVpc", false) && !fits("ec2:*", "ecs", "CreateVpc", false));
+        assert!(fits("ec2:Describe*", "ec2", "DescribeVpcs", true));
+        assert!(!fits("ec2:CreateVpc", "ec2", "CreateVpcEndpoint", false));
+        assert!(fits("writes", "ecs", "RunTask", false) && !fits("writes", "ecs", "ListTasks", true));
+        assert!(fits("ecs:reads", "ecs", "ListTasks", true) && !fits("ecs:reads", "ec2", "DescribeVpcs", true));
+        assert!(fits("DescribeVpcs", "ec2", "DescribeVpcs", true));
+    }
+
+    #[test]
+    fn a_wrong_file_is_told_with_its_place() {
+        let cases = [
+            ("rules:\n  - {fault: throtle}\n", "throtle", "2", "13"),
+            ("rules:\n  - fault: throttle\n    operations: [ec2:CreateSubnett]\n", "no such operation", "3", "18"),
+            ("rules:\n  - fault: reset\n    retryAfter: 2\n", "retryAfter is for the fault throttle only", "2", "5"),
+            ("rules:\n  - fault: lag\n", "behind: {calls: 2}", "2", "5"),
+            ("rules:\n  - fault: reset\n    probability: 2\n", "a number from 0 to 1", "2", "5"),
+            ("rules:\n  - fault: reset\n    calls: [0]\n", "counted from 1", "2", "5"),
+            ("sede: 3\n", "sede", "1", "1"),
+        ];
+        for (text, message, line, column) in cases {
+            let error = FaultRules::parse(text).unwrap_err();
+            assert!(error.contains(message), "{text}: {error}");
+            assert!(error.contains(&format!("line {line}, column {column}")), "{text}: {error}");
+        }
+    }
+
+    /// The first block of the page's chapter is what it says that it is.
+    #[test]
+    fn the_example_of_the_page_is_read() {
+        let page = include_str!("../../../docs/sandbox.md");
+        let (_, chapter) = page.split_once("## Faults").unwrap();
+        let example = chapter.split("```").nth(1).unwrap().trim_start_matches("yaml");
+        let rules = FaultRules::parse(example).unwrap();
+        assert!(rules.token_buckets && rules.seed == 7);
+        let faults: Vec<&str> = rules.rules.iter().map(|rule| rule.fault.class()).collect();
+        assert_eq!(faults, ["throttle", "lost", "expiredCredentials", "lag"]);
+        assert_eq!(rules.rules[3].fault, Fault::Lag(Lag::Time(Duration::from_secs(5))));
     }
 }

@@ -97,10 +97,18 @@ async fn bytes_stay_as_they_are_and_a_torn_body_is_refused() {
     let account = Account::new();
     let s3 = account.with_bucket().await;
     let bytes = vec![0, 159, 146, 150];
-    s3.put_object().bucket("edge").key("b").metadata("who", "me").body(bytes.clone().into()).send().await.unwrap();
+    s3.put_object()
+        .bucket("edge")
+        .key("b")
+        .metadata("who", "me")
+        .content_type("a/b")
+        .body(bytes.clone().into())
+        .send()
+        .await
+        .unwrap();
     let got = s3.get_object().bucket("edge").key("b").send().await.unwrap();
     assert_eq!(got.metadata().unwrap()["who"], "me");
-    assert_eq!(got.content_length(), Some(4));
+    assert_eq!((got.content_length(), got.content_type()), (Some(4), Some("a/b")));
     assert_eq!(got.body.collect().await.unwrap().into_bytes().as_ref(), bytes);
     let wrong = s3.put_object().bucket("edge").key("b").checksum_crc32("AAAAAA==").body(text("x"));
     assert_eq!(wrong.send().await.unwrap_err().code(), Some("BadDigest"));

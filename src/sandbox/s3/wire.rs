@@ -265,8 +265,9 @@ pub(in crate::sandbox) fn encode(call: &Call, output: &Value) -> Response<Bytes>
     let body = content.map(|content| Bytes::from(content.bytes())).unwrap_or_default();
     let status = if call.operation.starts_with("Delete") { 204 } else { 200 };
     let mut response = respond(status, None, body);
+    let kept = KEPT.iter().map(|(name, member)| (*member, *name));
     let checksums = CHECKSUMS.iter().map(|checksum| (checksum.member, checksum.header));
-    for (member, name) in ANSWERED.iter().chain(KEPT).copied().chain(checksums) {
+    for (member, name) in ANSWERED.iter().copied().chain(kept).chain(checksums) {
         if let Some(value) = output[member].as_str() {
             set(&mut response, name, value);
         }

@@ -1,0 +1,127 @@
+//! What a process did, held against what it said it would do.
+
+use std::collections::BTreeMap;
+
+use farpost::kinds::by_name;
+use farpost::plan::{Step, Work};
+use serde_json::Value;
+
+use super::inventory::items;
+use super::process::Ran;
+use super::tap::Called;
+
+/// Every changing call is for a step of the plan, and every step that was done made a call or had nothing to do.
+/// `after` is the account when the process was over.
+pub(crate) fn calls_are_planned(ran: &Ran, after: &Value) -> Result<(), String> {
+    let Some(plan) = &ran.plan else {
+        let call = ran.changes().next();
+        return call.map_or(Ok(()), |call| Err(format!("{} without a plan", call.operation)));
+    };
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for item in items(after) {
+        if let Some(owner) = item.owner {
+            names.entry(owner).or_default().push(item.id);
+        }
+    }
+    let mut made = vec![false; plan.steps.len()];
+    for call in ran.changes() {
+        let mut planned = false;
+        for (index, step) in plan.steps.iter().enumerate() {
+            if is_for(call, step, &plan.changes[step.change], &names) {
+                planned = true;
+                made[index] = true;
+            }
+        }
+        if !planned {
+            return Err(format!("no step of the plan has this call: {} {}", call.operation, call.body));
+        }
+    }
+    let done = ran.outcome.iter().flat_map(|outcome| &outcome.done);
+    for address in done {
+        let idle = plan.steps.iter().zip(&made).filter(|(step, made)| {
+            step.address == *address && !**made && matches!(step.work, Work::Create | Work::Delete)
+        });
+        if let Some((step, _)) = idle.last() {
+            return Err(format!("{:?} {} was told as done, and no call was made for it", step.work, step.address));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a call is of the step's kind and names its object: by address, id, or anything else that is its own.
+fn is_for(call: &Called, step: &Step, change: &farpost::plan::Change, names: &BTreeMap<String, Vec<String>>) -> bool {
+    let Some(about) = by_name(&step.address.kind).map(|kind| kind.about()) else { return false };
+    let mut calls = about.calls.iter().chain(about.permissions);
+    if !calls.any(|known| *known == call.operation) {
+        return false;
+    }
+    let address = step.address.to_string();
+    let named = names.get(&address).into_iter().flatten().any(|id| mentions(&call.body, id));
+    let live = change.live.as_ref().map(|live| serde_json::to_value(live).unwrap_or_default());
+    let desired = change.desired.as_ref();
+    named
+        || mentions(&call.body, &address)
+        || mentions(&call.body, &step.address.name)
+        || live.is_some_and(|live| any_text(&live, &mut |text| is_own(text) && mentions(&call.body, text)))
+        || desired.is_some_and(|desired| any_text(desired, &mut |text| is_own(text) && mentions(&call.body, text)))
+}
+
+fn mentions(body: &str, text: &str) -> bool {
+    let short = text.rsplit('/').next().unwrap_or(text);
+    body.contains(text) || (short.len() > 3 && body.contains(short))
+}
+
+/// Whether a text can tell an object from others.
+fn is_own(text: &str) -> bool {
+    text.len() > 5 && text.contains(['-', '/', ':']) && !text.contains("us-west-2") || text.starts_with("arn:")
+}
+
+fn any_text(value: &Value, test: &mut dyn FnMut(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) => test(text),
+        Value::Array(values) => values.iter().any(|value| any_text(value, test)),
+        Value::Object(members) => members.values().any(|value| any_text(value, test)),
+        _ => false,
+    }
+}
+
+/// The operations that take an object away, by kind.
+const DELETES: &[(&str, &str)] = &[
+    ("Vpc", "ec2:DeleteVpc"),
+    ("Subnet", "ec2:DeleteSubnet"),
+    ("InternetGateway", "ec2:DeleteInternetGateway"),
+    ("RouteTable", "ec2:DeleteRouteTable"),
+    ("SecurityGroup", "ec2:DeleteSecurityGroup"),
+    ("KeyPair", "ec2:DeleteKeyPair"),
+    ("Role", "iam:DeleteRole"),
+    ("InstanceProfile", "iam:DeleteInstanceProfile"),
+    ("LogGroup", "logs:DeleteLogGroup"),
+    ("Cluster", "ecs:DeleteCluster"),
+    ("Activation", "ssm:DeleteActivation"),
+    ("Instance", "ec2:TerminateInstances"),
+    ("TaskDefinition", "ecs:DeregisterTaskDefinition"),
+    ("Service", "ecs:DeleteService"),
+];
+
+/// Nothing is deleted before what refers to it. `refers` tells of two addresses whether the first refers to the second.
+pub(crate) fn deletes_are_in_order(ran: &Ran, refers: &dyn Fn(&str, &str) -> bool) -> Result<(), String> {
+    let Some(plan) = &ran.plan else { return Ok(()) };
+    let calls: Vec<&Called> = ran.changes().collect();
+    let mut deletes: Vec<(String, usize)> = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.work == Work::Delete) {
+        let operation = DELETES.iter().find(|(kind, _)| *kind == step.address.kind).map(|(_, operation)| *operation);
+        let Some(live) = &plan.changes[step.change].live else { continue };
+        let is_it = |call: &&Called| Some(call.operation.as_str()) == operation && mentions(&call.body, &live.id);
+        if let Some(place) = calls.iter().position(is_it) {
+            deletes.push((step.address.to_string(), place));
+        }
+    }
+    for (user, later) in &deletes {
+        for (used, earlier) in &deletes {
+            if refers(user, used) && earlier < later {
+                return Err(format!("{used} was deleted before {user}, which refers to it"));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! What is done to accounts: the examples made, changed, replaced and deleted, by processes that may not live long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use farpost::desired::Desired;
+use farpost::plan::Goal;
+use farpost::sandbox::faults::{Fault, FaultRules, Faults, Lag, Rule};
+
+use super::account::{Account, Snapshot};
+use super::inventory::Census;
+use super::process::{Ending, Start, run};
+use super::stacks::Stack;
+use super::tap::{Called, Fate, Side};
+
+/// What is done to an account.
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    /// What the account holds before; nothing when absent.
+    before: Option<Snapshot>,
+    desired: Desired,
+    goal: Goal,
+    /// Hosts outside AWS that register as soon as they can.
+    hosts: Vec<String>,
+}
+
+/// Where a process dies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kill {
+    pub(crate) at: usize,
+    pub(crate) side: Side,
+    /// Whether the next process reads what was, for a while.
+    pub(crate) lag: bool,
+}
+
+/// How long that is.
+const LAG: Duration = Duration::from_secs(8);
+
+/// A scenario that came to its end.
+pub(crate) struct Played {
+    /// The calls of all its processes.
+    pub(crate) calls: Vec<Called>,
+    pub(crate) census: Census,
+    pub(crate) after: Snapshot,
+}
+
+impl Played {
+    pub(crate) fn changes(&self) -> usize {
+        self.calls.iter().filter(|called| called.is_change()).count()
+    }
+}
+
+impl Scenario {
+    fn new(name: &str, before: Option<&Snapshot>, stack: &Stack, goal: Goal) -> Self {
+        let desired = stack.desired();
+        let is_host = |resource: &&farpost::desired::Resource| resource.address.kind == "ExternalInstance";
+        let hosts = desired.in_order().filter(is_host).map(|resource| resource.address.name.clone()).collect();
+        Self { name: name.to_owned(), before: before.cloned(), desired, goal, hosts }
+    }
+
+    /// Runs until it converges. Each kill is met by a process of its own, which is the last of the scenario's that may
+    /// not succeed.
+    pub(crate) fn play(&self, seed: u64, kills: &[Kill]) -> Result<Played, String> {
+        fastrand::seed(seed);
+        self.live(kills, None)
+    }
+
+    /// The same with faults at the calls of the first process; the second has none, and succeeds.
+    pub(crate) fn play_among(&self, seed: u64, faults: &Arc<Faults>) -> Result<Played, String> {
+        fastrand::seed(seed);
+        self.live(&[], Some(Arc::clone(faults)))
+    }
+
+    fn live(&self, kills: &[Kill], mut faults: Option<Arc<Faults>>) -> Result<Played, String> {
+        let account = self.before.as_ref().map_or_else(Account::new, Account::from);
+        if kills.iter().any(|kill| kill.lag) {
+            account.sandbox.remember(Lag::Time(LAG));
+        }
+        // One machine, whose record of creates outlives its processes.
+        let machine = tempfile::tempdir().unwrap();
+        let mut kills = kills.iter().copied().peekable();
+        let (mut calls, mut since, was_killed) = (Vec::new(), 0, kills.len() > 0);
+        for _ in 0..8 {
+            let fate = kills.peek().map_or(Fate::Lives, |kill| Fate::Dies(kill.at.saturating_sub(since), kill.side));
+            let troubled = faults.is_some();
+            let start =
+                Start::new(&self.desired, self.goal).fate(fate).among(faults.take()).on(machine.path().to_owned());
+            let ran = run(&account, start);
+            since += ran.changes().count();
+            calls.extend(ran.calls);
+            match ran.ending {
+                Ending::Converged => {
+                    let (census, after) = (account.census(), account.snapshot());
+                    return Ok(Played { calls, census, after });
+                }
+                Ending::Killed => {
+                    let is_behind = kills.next().is_some_and(|kill| kill.lag);
+                    let rules = vec![Rule::new(Fault::Lag(Lag::Time(LAG))).on(&["reads"])];
+                    faults = is_behind
+                        .then(|| Arc::new(Faults::new(FaultRules { seed: 0, rules, ..FaultRules::default() })));
+                    since = 0;
+                }
+                Ending::Deferred if !self.hosts.is_empty() => account.install(&self.hosts),
+                // Among faults it may fail; that it reads what was is no excuse.
+                Ending::Failed(_) | Ending::Refused(_) if troubled && !was_killed => {}
+                ending => return Err(format!("{ending:#?}")),
+            }
+        }
+        Err("it does not converge".to_owned())
+    }
+}
+
+/// The examples, and what is done to them.
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    let mut life = |name: &str, stack: &Stack, updated: Option<Stack>, replaced: Option<Stack>| {
+        let create = Scenario::new(&format!("{name}: create"), None, stack, Goal::Converge);
+        let there = create.play(0, &[]).unwrap_or_else(|error| panic!("{}: {error}", create.name)).after;
+        scenarios.push(create);
+        for (what, changed) in [("update", updated), ("replace", replaced)] {
+            if let Some(changed) = changed {
+                scenarios.push(Scenario::new(&format!("{name}: {what}"), Some(&there), &changed, Goal::Converge));
+            }
+        }
+        scenarios.push(Scenario::new(&format!("{name}: delete"), Some(&there), stack, Goal::Destroy));
+    };
+    let outposts = Stack::example("outposts");
+    let updated = outposts
+        .clone()
+        .edit("enableDnsHostnames: true", "enableDnsHostnames: false")
+        .edit("fromPort: 80, toPort: 80", "fromPort: 443, toPort: 443")
+        .edit("logs:PutLogEvents]", "logs:PutLogEvents, logs:DescribeLogStreams]")
+        .edit("value: disabled", "value: enabled")
+        .edit("rollback: true", "rollback: false")
+        .edit("exit 0", "exit 0; true")
+        .edit("tags: {environment: outpost}", "tags: {site: oslo}");
+    let replaced = outposts
+        .clone()
+        .edit("10.0.3.0/24", "10.0.4.0/24")
+        .edit("description: Container instances on the Outpost\n  vpcId", "description: Hosts\n  vpcId");
+    life("outposts", &outposts, Some(updated), Some(replaced));
+    let anywhere = Stack::example("anywhere");
+    let updated = anywhere
+        .clone()
+        .edit("retentionInDays: 30", "retentionInDays: 60")
+        .edit("nginx:1.29", "nginx:1.28")
+        .edit("site: oslo", "site: bergen")
+        .edit("attribute:site == oslo", "attribute:site == bergen")
+        .edit("environment: anywhere", "environment: edge");
+    let replaced = anywhere
+        .clone()
+        .edit("/ecs-anywhere/nginx", "/ecs-anywhere/web")
+        .edit("description: Hosts of the quick start", "description: Hosts of Oslo")
+        .without("till-2.yaml");
+    life("anywhere", &anywhere, Some(updated), Some(replaced));
+    let service = Stack::example("kinds/service.yaml");
+    let replaced = service.clone().edit("instanceType: c5.large", "instanceType: m5.xlarge");
+    let updated = service.clone().edit("nginx:1.29", "nginx:1.28");
+    life("kinds/service", &service, Some(updated), Some(replaced));
+    for name in
+        ["cluster", "log-group", "role", "security-group", "route-table", "task-definition", "activation", "vpc"]
+    {
+        life(&format!("kinds/{name}"), &Stack::example(&format!("kinds/{name}.yaml")), None, None);
+    }
+    scenarios
+}
