@@ -48,6 +48,13 @@ pub struct Access {
     pub endpoint_url: Option<String>,
 }
 
+/// Whose the credentials are.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub account: String,
+    pub arn: String,
+}
+
 /// An account and region of AWS, ready to be called.
 #[derive(Debug)]
 pub struct Aws {
@@ -169,8 +176,16 @@ impl Aws {
     /// # Errors
     /// `sts:GetCallerIdentity` failed.
     pub async fn account(&self) -> Result<String, Fault> {
+        Ok(self.caller().await?.account)
+    }
+
+    /// Whose the credentials are.
+    ///
+    /// # Errors
+    /// `sts:GetCallerIdentity` failed.
+    pub async fn caller(&self) -> Result<Caller, Fault> {
         let caller = self.sts.get_caller_identity().send().await.map_err(fault("sts:GetCallerIdentity"))?;
-        Ok(caller.account.unwrap_or_default())
+        Ok(Caller { account: caller.account.unwrap_or_default(), arn: caller.arn.unwrap_or_default() })
     }
 
     pub fn ec2(&self) -> &aws_sdk_ec2::Client {

@@ -1,6 +1,7 @@
 //! `farpost apply`
 
 use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{ApplyOutput, FORMAT_VERSION};
 use super::plan::{Reading, show};
+use super::saved::{self, Once};
 use super::session::{Manifests, make_plan};
 use super::writer::{Locking, Writer, as_writer};
 use super::{Failure, Global, LogFormat, Output, print, talk};
@@ -21,7 +23,9 @@ use crate::report::{self, count, style};
 
 /// Make AWS what the manifests say
 ///
-/// Plans, asks, carries the plan out and plans again to prove that nothing is left to do.
+/// Plans, asks, carries the plan out and plans again to prove that nothing is left to do. A PATH that is a saved plan
+/// (`farpost plan --out`) is applied as it is, once, and only while what it was made of is still so; manifests that are
+/// given beside it must be those it was made of.
 #[derive(Debug, clap::Args)]
 pub struct ApplyArgs {
     #[command(flatten)]
@@ -36,17 +40,36 @@ pub struct ApplyArgs {
     /// How long to wait for what was created or changed
     #[arg(long, value_enum, default_value_t)]
     wait: Wait,
+    /// Apply a saved plan only if it is signed by this public key, or one of this file of allowed signers
+    #[arg(long, value_name = "FILE")]
+    verify: Option<PathBuf>,
 }
 
 pub(super) async fn apply(global: &Global, args: &ApplyArgs) -> Result<ExitCode, Failure> {
+    if let Some((path, manifests)) = saved::among(&args.manifests.paths)? {
+        let terms = Terms { yes: args.yes, wait: args.wait, once: None };
+        return saved::apply(global, &path, manifests, args.verify.as_ref(), &args.locking, terms).await;
+    }
+    saved::refuse_unsigned(args.verify.as_ref())?;
     let desired = args.manifests.load(global)?;
     let (guards, deep) = (args.reading.guards(), args.reading.deep);
     as_writer(global, &desired.stack, &args.locking, async |writer| {
         let plan = make_plan(&writer.aws, &desired, Goal::Converge, guards, deep);
         let plan = writer.unless_stopped(plan).await??;
-        run(global, &writer, &desired, plan, Goal::Converge, args.yes, args.wait).await
+        let terms = Terms { yes: args.yes, wait: args.wait, once: None };
+        run(global, &writer, &desired, plan, Goal::Converge, terms).await
     })
     .await
+}
+
+/// On which terms a plan is carried out.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    /// Nobody is asked.
+    pub(super) yes: bool,
+    pub(super) wait: Wait,
+    /// Of a saved plan, which is applied once.
+    pub(super) once: Option<&'a Once<'a>>,
 }
 
 /// Shows a plan, asks, carries it out and proves that it worked.
@@ -56,9 +79,9 @@ pub(super) async fn run(
     desired: &Desired,
     plan: Plan,
     goal: Goal,
-    yes: bool,
-    wait: Wait,
+    terms: Terms<'_>,
 ) -> Result<ExitCode, Failure> {
+    let once = terms.once;
     if !plan.refusals.is_empty() {
         show(global, &plan);
         return Ok(Failure::REFUSED.into());
@@ -67,21 +90,27 @@ pub(super) async fn run(
         show(global, &plan);
     }
     if plan.steps.is_empty() {
-        finish(global, &plan, &Outcome::default(), Some(&plan));
+        finish(global, &plan, &Outcome::default(), Some(&plan), once.is_some());
         return Ok(ExitCode::SUCCESS);
     }
-    if !yes && !confirmed(writer, &plan).await? {
+    if !terms.yes && !confirmed(writer, &plan).await? {
         return Err(Failure::wrong("not confirmed; nothing was changed"));
     }
     let aws = &writer.aws;
-    let mut outcome = carry_out_telling(global, aws, plan.clone(), wait, writer.stop.clone()).await;
+    if let Some(once) = once {
+        once.begin(aws).await?;
+    }
+    let mut outcome = carry_out_telling(global, aws, plan.clone(), terms.wait, writer.stop.clone()).await;
     let mut proof = None;
     if outcome.is_complete() {
         let again = make_plan(aws, desired, goal, Guards { max_deletes: Some(usize::MAX) }, false);
         proof = tokio::select! {
             biased;
             () = writer.stop.cancelled() => None,
-            plan = again => Some(plan),
+            plan = again => Some(plan.map(|left| match once {
+                Some(once) => once.left(left),
+                None => left,
+            })),
         };
         outcome.interrupted = proof.is_none();
     }
@@ -89,11 +118,11 @@ pub(super) async fn run(
     let left = match proof.transpose() {
         Ok(left) => left,
         Err(failure) => {
-            finish(global, &plan, &outcome, None);
+            finish(global, &plan, &outcome, None, once.is_some());
             return Err(failure);
         }
     };
-    finish(global, &plan, &outcome, left.as_ref());
+    finish(global, &plan, &outcome, left.as_ref(), once.is_some());
     Ok(match left {
         Some(left) if left.is_empty() => ExitCode::SUCCESS,
         None if outcome.is_deferred() => Failure::DEFERRED.into(),
@@ -164,7 +193,9 @@ async fn signal() {
 }
 
 /// What was done, what failed and why, and whether planning again finds nothing left.
-fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) {
+fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>, is_saved: bool) {
+    // A saved plan is used up.
+    let again = if is_saved { "Plan again" } else { "Run the same command again" };
     let (plan, left) = (&plan.shown(), left.map(Plan::shown));
     let left = left.as_ref();
     let is_converged = left.is_some_and(Plan::is_empty) && outcome.left.is_empty();
@@ -193,7 +224,7 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
     if let Some(because) = &outcome.because {
         text.push_str(&format!("Stopped: {because}\n"));
     } else if outcome.interrupted {
-        text.push_str("Interrupted. Run the same command again to go on; nothing is lost.\n");
+        text.push_str(&format!("Interrupted. {again} to go on; nothing is lost.\n"));
     }
     for failure in &outcome.failed {
         let head = if failure.deferred {
@@ -207,7 +238,7 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>) 
         }
     }
     if outcome.is_deferred() {
-        text.push_str("The rest is done. Run the same command again when what is deferred can go on.\n");
+        text.push_str(&format!("The rest is done. {again} when what is deferred can go on.\n"));
     }
     for (address, why) in &outcome.left {
         text.push_str(&format!("{} {address}: {why}\n", style::paint(style::UPDATE, "not waited for:")));

@@ -16,6 +16,8 @@ use crate::report::style;
 pub enum Failure {
     /// The manifests are wrong.
     Findings(Vec<Diagnostic>),
+    /// There are no manifests, or some that were named are not there: a guard, since what is not declared is deleted.
+    Vanished(Vec<Diagnostic>),
     /// Calls to AWS failed; nothing was changed.
     Faults(Vec<Fault>),
     /// A guard stands in the way; nothing was changed.
@@ -48,7 +50,7 @@ impl Failure {
             talk(&self.as_text(global));
         }
         match self {
-            Self::Refused(_) => Self::REFUSED.into(),
+            Self::Refused(_) | Self::Vanished(_) => Self::REFUSED.into(),
             Self::Findings(_) | Self::Faults(_) | Self::Wrong(..) => ExitCode::FAILURE,
         }
     }
@@ -56,6 +58,11 @@ impl Failure {
     fn as_text(&self, global: &Global) -> String {
         match self {
             Self::Findings(findings) => findings_text(findings, global),
+            Self::Vanished(findings) => {
+                let head = style::paint(style::ERROR, "refused[no-manifests]");
+                let findings = findings_text(findings, global);
+                format!("{findings}{head}: without all of the manifests nothing is compared and nothing is deleted\n")
+            }
             Self::Refused(refusals) => crate::report::plan::refusals(refusals),
             Self::Faults(faults) => {
                 let mut out = String::new();
@@ -79,7 +86,9 @@ impl Failure {
         let mut output =
             FailureOutput { format_version: FORMAT_VERSION, findings: Vec::new(), refusals: &[], errors: Vec::new() };
         match self {
-            Self::Findings(findings) => output.findings = diagnostic::machine::json(findings),
+            Self::Findings(findings) | Self::Vanished(findings) => {
+                output.findings = diagnostic::machine::json(findings)
+            }
             Self::Refused(refusals) => output.refusals = refusals,
             Self::Faults(faults) => output.errors.extend(faults.iter().map(|fault| ErrorOutput {
                 operation: Some(fault.operation),
@@ -117,7 +126,7 @@ impl From<WrongAccount> for Refusal {
     fn from(wrong: WrongAccount) -> Self {
         Self {
             address: None,
-            code: "wrong-account".to_owned(),
+            code: format!("wrong-{}", wrong.what),
             message: wrong.to_string(),
             help: "use --profile or other credentials, or mend the Stack document".to_owned(),
         }

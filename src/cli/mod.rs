@@ -14,6 +14,7 @@ mod lint;
 pub mod output;
 mod plan;
 mod sandbox;
+mod saved;
 mod schema;
 mod session;
 mod status;

@@ -14,6 +14,7 @@ use crate::diagnostic::machine::JsonDiagnostic;
 use crate::hosts::cost::Cost;
 use crate::hosts::endpoints::Endpoints;
 use crate::kinds::{Place, Readiness};
+use crate::plan::saved::SavedPlan;
 use crate::plan::{Change, Plan, Refusal};
 use crate::rules::Rule;
 
@@ -157,6 +158,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         ("lint", schema::<LintOutput<'_>>()),
         ("plan", schema::<Plan>()),
         ("rules", schema::<RulesOutput>()),
+        ("saved-plan", schema::<SavedPlan>()),
         ("status", schema::<StatusOutput<'_>>()),
     ]
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::saved::Saving;
 use super::session::{Manifests, connect, make_plan};
 use super::{Failure, Global, Output, json, print, talk};
 use crate::plan::{Goal, Guards, Plan};
@@ -9,7 +10,7 @@ use crate::report;
 
 /// Show what would change
 ///
-/// Reads live AWS and changes nothing.
+/// Reads live AWS and changes nothing. With --out the plan is kept, to be applied later as it is.
 #[derive(Debug, clap::Args)]
 pub struct PlanArgs {
     #[command(flatten)]
@@ -19,6 +20,8 @@ pub struct PlanArgs {
     /// Exit with 2 when there are changes
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    saving: Saving,
 }
 
 /// How live AWS is read and what a plan may do.
@@ -39,10 +42,12 @@ impl Reading {
 }
 
 pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<ExitCode, Failure> {
+    args.saving.prepare()?;
     let desired = args.manifests.load(global)?;
     let aws = connect(global, &desired.stack).await?;
     let plan = make_plan(&aws, &desired, Goal::Converge, args.reading.guards(), args.reading.deep).await?;
     show(global, &plan);
+    args.saving.save(&desired, &plan, args.reading.deep)?;
     if !plan.refusals.is_empty() {
         return Ok(Failure::REFUSED.into());
     }

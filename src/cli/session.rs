@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::failure::findings_text;
+use super::saved;
 use super::{Failure, Global, Output, talk};
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{self, Desired, Stack};
@@ -36,6 +37,10 @@ pub(super) struct Manifests {
 impl Manifests {
     /// Loads and checks the manifests; warnings are told, errors fail.
     pub(super) fn load(&self, global: &Global) -> Result<Desired, Failure> {
+        if let Some((plan, _)) = saved::among(&self.paths)? {
+            let message = format!("{} is a saved plan, and this takes manifests", plan.display());
+            return Err(Failure::because(message, format!("apply it with: farpost apply {}", plan.display())));
+        }
         let (desired, findings) = self.check();
         match desired {
             Some(desired) => {
@@ -44,6 +49,7 @@ impl Manifests {
                 }
                 Ok(desired)
             }
+            None if has_vanished(&findings) => Err(Failure::Vanished(findings)),
             None => Err(Failure::Findings(findings)),
         }
     }
@@ -56,9 +62,27 @@ impl Manifests {
         // What could not be read may hold the missing Stack or the target of a reference: then those say nothing new.
         let is_echo = |finding: &diagnostic::Diagnostic| matches!(&*finding.code, "no-stack" | "REF-02" | "REF-03");
         findings.extend(more.into_iter().filter(|finding| !(is_broken && is_echo(finding))));
+        let desired = desired.map(|mut desired| {
+            desired.blank = blank_files(&findings);
+            desired
+        });
         diagnostic::sort(&mut findings);
         (desired.filter(|_| !is_broken), findings)
     }
+}
+
+/// The files without a letter in them.
+fn blank_files(findings: &[diagnostic::Diagnostic]) -> Vec<String> {
+    let blank = findings.iter().filter(|one| one.code == "blank-manifest");
+    blank.filter_map(|one| Some(one.primary.as_ref()?.file.path().to_owned())).collect()
+}
+
+/// Whether the manifests, or some that were named, are not there; and not only wrong.
+fn has_vanished(findings: &[diagnostic::Diagnostic]) -> bool {
+    let is = |codes: &[&str]| findings.iter().any(|one| codes.contains(&&*one.code));
+    let nothing_else =
+        findings.iter().all(|one| matches!(&*one.code, "no-stack" | "empty-manifest" | "blank-manifest"));
+    is(&["no-manifests", "unreadable"]) || (nothing_else && is(&["empty-manifest", "blank-manifest"]))
 }
 
 /// Connects to AWS or to the sandbox and refuses any region but the stack's. Whose account it is, [`survey`] learns from

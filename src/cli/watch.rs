@@ -104,6 +104,8 @@ fn words(failure: &Failure) -> String {
             refusals.iter().map(|refusal| refusal.message.clone()).collect::<Vec<_>>().join("; ")
         }
         Failure::Wrong(message, _) => message.clone(),
-        Failure::Findings(findings) => format!("{} findings in the manifests", findings.len()),
+        Failure::Findings(findings) | Failure::Vanished(findings) => {
+            format!("{} findings in the manifests", findings.len())
+        }
     }
 }

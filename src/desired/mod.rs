@@ -20,7 +20,7 @@ pub use self::stack::{LeasePlace, STACK_KIND, Stack, stack_schema};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::kinds::{AnyKind, KINDS, Place, Tags, Wanted, by_name};
-use crate::manifest::{Document, Lifecycle, OnDelete, SpecSchema, check_spec, substitute};
+use crate::manifest::{Declaration, Document, Lifecycle, OnDelete, SpecSchema, check_spec, substitute};
 use crate::observed::WantedByKind;
 use crate::plan::sensitive_pointers;
 use crate::rules;
@@ -35,6 +35,10 @@ pub struct Desired {
     order: Vec<Address>,
     /// Rules of the user's own.
     pub rules: Vec<UserRule>,
+    /// Manifest files without a letter in them: with one of those, what is not declared is not deleted.
+    pub blank: Vec<String>,
+    /// The documents that declare no object: the Stack, and rules.
+    others: Vec<Declaration>,
 }
 
 /// A declared object.
@@ -73,7 +77,23 @@ impl Resource {
 impl Desired {
     /// Nothing but a stack in its place, for destroying without manifests.
     pub fn nothing(stack: Stack) -> Self {
-        Self { stack, resources: BTreeMap::new(), order: Vec::new(), rules: Vec::new() }
+        Self {
+            stack,
+            resources: BTreeMap::new(),
+            order: Vec::new(),
+            rules: Vec::new(),
+            blank: Vec::new(),
+            others: Vec::new(),
+        }
+    }
+
+    /// Every document that was read, as data, by kind and name. [`check`] makes the same of them again.
+    pub fn declarations(&self) -> Vec<Declaration> {
+        let originals = self.resources.values().filter(|one| one.address.name == one.document.name);
+        let mut all: Vec<Declaration> = originals.map(|one| Declaration::from(&*one.document)).collect();
+        all.extend(self.others.iter().cloned());
+        all.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
+        all
     }
 
     pub fn place(&self) -> Place {
@@ -167,10 +187,12 @@ pub fn check(documents: Vec<Document>) -> (Option<Desired>, Vec<Diagnostic>) {
     // Also what is wrong in itself is declared: a reference to it is right.
     let declared: BTreeSet<Address> =
         documents.iter().map(|document| Address::new(&document.kind, &document.name)).collect();
+    let mut others = Vec::new();
     for document in documents {
-        // Stacks and rules are no kinds of objects.
-        if let Some(kind) = by_name(&document.kind) {
-            read(kind, document, &mut resources, &mut findings);
+        match by_name(&document.kind) {
+            Some(kind) => read(kind, document, &mut resources, &mut findings),
+            // Stacks and rules are no kinds of objects.
+            None => others.push(Declaration::from(&document)),
         }
     }
     link::link(&mut resources, &declared, &mut findings);
@@ -182,7 +204,7 @@ pub fn check(documents: Vec<Document>) -> (Option<Desired>, Vec<Diagnostic>) {
     }));
     resources.values().for_each(hide_secrets);
     let order = graph::order(&mut resources, &mut findings);
-    let desired = Desired { stack: stack.unwrap_or_default(), resources, order, rules };
+    let desired = Desired { stack: stack.unwrap_or_default(), resources, order, rules, blank: Vec::new(), others };
     findings.extend(rules::check(&desired, Timestamp::now()));
     link::keys(&desired, &mut findings);
     let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);

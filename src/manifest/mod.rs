@@ -3,6 +3,7 @@
 //! [`load`] never fails; it returns what could be read and findings for the rest. What a spec may
 //! hold is checked by [`schema`], references in it are found by [`references`].
 
+mod declaration;
 pub mod durations;
 mod envelope;
 pub mod references;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{self, Diagnostic, Label, SourceFile, quote};
 
+pub use declaration::{Declaration, digest};
 pub use envelope::API_VERSION;
 pub use references::{Reference, substitute};
 pub use schema::{SpecSchema, check_spec};
@@ -51,7 +53,7 @@ pub struct Document {
 }
 
 /// The `lifecycle` member of a manifest.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Lifecycle {
     /// A plan that would delete or replace it stops.
@@ -70,7 +72,7 @@ pub struct Lifecycle {
 }
 
 /// Which is there first when a resource is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ReplaceOrder {
     /// The new one, where no name forbids it.
@@ -100,7 +102,7 @@ impl Timeouts {
 }
 
 /// What happens to a resource that is no longer declared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum OnDelete {
     /// It is deleted.
@@ -143,9 +145,13 @@ pub fn load_text(texts: Vec<ManifestText>, tree: &dyn Tree, kinds: &[&str]) -> (
         let file = SourceFile::new(walk::shown(&path), text);
         let (nodes, errors) = yaml::parse(&file);
         if nodes.is_empty() && errors.is_empty() {
-            findings.push(
-                Diagnostic::warning("empty-manifest", "nothing is declared in this file").at(Label::new(&file, 0..0)),
-            );
+            // Comments were left there by somebody; a file with nothing at all may be one that was cut off.
+            let (code, message) = if file.text().trim().is_empty() {
+                ("blank-manifest", "this file is empty")
+            } else {
+                ("empty-manifest", "nothing is declared in this file")
+            };
+            findings.push(Diagnostic::warning(code, message).at(Label::new(&file, 0..0)));
         }
         findings.extend(errors);
         let context = envelope::Context { file: &file, path: &path, root: &root, tree, kinds };

@@ -54,10 +54,12 @@ pub enum SurveyError {
     Faults(Vec<Fault>),
 }
 
-/// The credentials are for another account than the stack's.
+/// The credentials are for another account, or another partition of AWS, than the stack's.
 #[derive(Debug, thiserror::Error)]
-#[error("the stack {stack} belongs to account {wanted}; the credentials are for {found}")]
+#[error("the stack {stack} belongs to {what} {wanted}; the credentials are for {found}")]
 pub struct WrongAccount {
+    /// `account` or `partition`.
+    pub what: &'static str,
     stack: String,
     wanted: String,
     found: String,
@@ -104,25 +106,44 @@ pub async fn survey(
     if faults.is_empty() { Ok(survey) } else { Err(SurveyError::Faults(faults)) }
 }
 
-/// Refuses another account than the stack's. The ARN of anything of ours tells the account; AWS is asked for it only
-/// where there is nothing yet.
+/// Refuses another account than the stack's, and another partition than that of its region: the same twelve digits can
+/// be an account in both. The ARN of anything of ours tells them; AWS is asked only where there is nothing yet.
 ///
 /// # Errors
-/// It is another account, or AWS does not tell.
+/// It is another account or partition, or AWS does not tell.
 pub async fn check_account(aws: &Aws, place: &Place, shared: &Shared) -> Result<(), SurveyError> {
     let faults = |fault| SurveyError::Faults(vec![fault]);
     let tagged = shared.tagged(aws, &place.stack).await;
-    let told = tagged.as_ref().ok().and_then(|tagged| tagged.iter().find_map(TaggedArn::account));
-    let found = match (told, &tagged) {
-        (Some(account), _) => account.to_owned(),
+    let told = tagged.as_ref().ok().and_then(|tagged| tagged.iter().find_map(|one| whose(&one.arn)));
+    let (account, partition) = match (told, &tagged) {
+        (Some(told), _) => told,
         // Who may not ask for tags may be in the wrong account, which is the better thing to say.
         (None, Err(fault)) if fault.cause != Cause::Denied => return Err(faults(fault.clone())),
-        (None, _) => aws.account().await.map_err(faults)?,
+        (None, _) => {
+            let caller = aws.caller().await.map_err(faults)?;
+            // What only looks like AWS may tell no ARN.
+            let partition = whose(&caller.arn).map_or_else(|| place.partition().to_owned(), |(_, partition)| partition);
+            (caller.account, partition)
+        }
     };
-    if found == place.account {
-        return tagged.map(drop).map_err(faults);
+    let wrong = |what, wanted: &str, found: String| {
+        let (stack, wanted) = (place.stack.clone(), wanted.to_owned());
+        Err(SurveyError::Account(WrongAccount { what, stack, wanted, found }))
+    };
+    if partition != place.partition() {
+        return wrong("partition", &format!("{} ({})", place.partition(), place.region), partition);
     }
-    Err(SurveyError::Account(WrongAccount { stack: place.stack.clone(), wanted: place.account.clone(), found }))
+    if account != place.account {
+        return wrong("account", &place.account, account);
+    }
+    tagged.map(drop).map_err(faults)
+}
+
+/// The account and the partition in an ARN.
+fn whose(arn: &str) -> Option<(String, String)> {
+    let mut parts = arn.split(':');
+    let (partition, account) = (parts.nth(1)?, parts.nth(2)?);
+    (!account.is_empty()).then(|| (account.to_owned(), partition.to_owned()))
 }
 
 /// Whether a kind need not be read: nothing of it is declared, and nothing of its type carries the stack's tag. A kind

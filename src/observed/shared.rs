@@ -24,11 +24,6 @@ pub struct TaggedArn {
 }
 
 impl TaggedArn {
-    /// The account in the ARN.
-    pub fn account(&self) -> Option<&str> {
-        self.arn.split(':').nth(4).filter(|account| !account.is_empty())
-    }
-
     /// Whether it is of a type such as `ec2:subnet`.
     pub fn is_a(&self, wanted: &str) -> bool {
         let mut parts = self.arn.splitn(6, ':');

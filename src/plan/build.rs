@@ -214,20 +214,10 @@ impl Planner<'_> {
     /// The live object of an address, or why it may not be touched.
     fn find(&self, address: &Address, key: Option<&str>) -> Result<Option<&Found>, Refusal> {
         let ours = self.ours.get(address).map_or(&[][..], Vec::as_slice);
-        let refuse = |code: &str, message: String, help: String| {
-            Err(Refusal { address: Some(address.clone()), code: code.to_owned(), message, help })
-        };
         match ours {
             [one] => return Ok(Some(one)),
             [] => {}
-            _ => {
-                let ids: Vec<&str> = ours.iter().map(|one| one.id.as_str()).collect();
-                return refuse(
-                    "found-twice",
-                    format!("more than one object says that it is {address}: {}", ids.join(", ")),
-                    "delete the one that is not in use, or remove its farpost/resource tag".to_owned(),
-                );
-            }
+            _ => return Err(found_twice(address, ours)),
         }
         match self.holder(address, key) {
             Some(named) => Err(self.not_ours(address, named)),
@@ -249,7 +239,9 @@ impl Planner<'_> {
             ),
             Owner::Stack(stack) => (
                 format!("{} exists and belongs to the stack {stack}", named.id),
-                "choose another name, or remove it from that stack first".to_owned(),
+                format!(
+                    "choose another name, or remove it from that stack first; if the Stack was renamed, name it {stack} again"
+                ),
             ),
             Owner::Nobody => (
                 format!("{} exists and belongs to no stack of farpost's", named.id),
@@ -273,6 +265,14 @@ impl Planner<'_> {
             if is_declared {
                 if self.left_over(&address).iter().any(|old| old.id == live.id) {
                     draft.changes.push(self.leftover(address, live));
+                }
+                continue;
+            }
+            let twins = self.ours.get(&address).map_or(&[][..], Vec::as_slice);
+            if self.goal == Goal::Converge && twins.len() > 1 {
+                // Consoles copy tags: one of them may be somebody's. Destroying the stack takes both.
+                if twins.first().is_some_and(|first| first.id == live.id) {
+                    draft.refusals.push(found_twice(&address, twins));
                 }
                 continue;
             }
@@ -380,6 +380,8 @@ impl Planner<'_> {
                 help: format!("if that is meant, pass --max-deletes {going}"),
             });
         }
+        refusals.extend(self.blank_refusal(&changes, guards));
+        notes.extend(self.elsewhere_note(&changes));
         notes.extend(self.dropped_notes());
         let declared: Needs =
             self.desired.in_order().map(|resource| (resource.address.clone(), resource.needs.clone())).collect();
@@ -394,6 +396,40 @@ impl Planner<'_> {
             known,
             calls,
         }
+    }
+
+    /// A file with nothing in it may be one that a checkout or a copy has not finished.
+    fn blank_refusal(&self, changes: &[Change], guards: Guards) -> Option<Refusal> {
+        let gone: Vec<&Change> = changes.iter().filter(|change| change.reason == Reason::NotDeclared).collect();
+        let file = self.desired.blank.first().filter(|_| guards.max_deletes.is_none())?;
+        let first = gone.first()?;
+        Some(Refusal {
+            address: None,
+            code: "blank-manifest".to_owned(),
+            message: format!(
+                "{file} is empty, and {} of the stack would be deleted because nothing declares it: {}{}",
+                if gone.len() == 1 { "an object".to_owned() } else { format!("{} objects", gone.len()) },
+                first.address,
+                if gone.len() > 1 { ", …" } else { "" }
+            ),
+            help: format!("if that is meant, remove the file, or pass --max-deletes {}", gone.len()),
+        })
+    }
+
+    /// IAM is the same in every region. A stack of which nothing else is here may have moved.
+    fn elsewhere_note(&self, changes: &[Change]) -> Option<Note> {
+        let is_global = |change: &&Change| matches!(&*change.address.kind, "Role" | "InstanceProfile");
+        let (global, regional): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(is_global);
+        let moved = self.goal == Goal::Converge
+            && global.iter().any(|change| change.live.is_some())
+            && !regional.is_empty()
+            && regional.iter().all(|change| change.action == Action::Create);
+        let message = format!(
+            "nothing of the stack but IAM's is in {}: if the stack's region was changed, what is in the old one stays \
+             there, until `farpost destroy` with the manifests of then",
+            self.place.region
+        );
+        moved.then_some(Note { address: None, message })
     }
 
     fn dropped_notes(&self) -> Vec<Note> {
@@ -416,6 +452,16 @@ impl Planner<'_> {
             tags.insert(ON_DELETE_TAG.to_owned(), on_delete.to_owned());
         }
         tags
+    }
+}
+
+fn found_twice(address: &Address, twins: &[&Found]) -> Refusal {
+    let ids: Vec<&str> = twins.iter().map(|one| one.id.as_str()).collect();
+    Refusal {
+        address: Some(address.clone()),
+        code: "found-twice".to_owned(),
+        message: format!("more than one object says that it is {address}: {}", ids.join(", ")),
+        help: "delete the one that is not in use, or remove its farpost/resource tag".to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ mod build;
 mod diff;
 mod order;
 mod replace;
+pub mod saved;
 mod sensitive;
 pub mod tags;
 
@@ -198,7 +199,8 @@ pub enum Work {
 pub struct Refusal {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub address: Option<Address>,
-    /// `not-ours`, `found-twice`, `prevent-destroy`, `protected`, `max-deletes`, `nothing-declared`.
+    /// `not-ours`, `found-twice`, `prevent-destroy`, `protected`, `max-deletes`, `nothing-declared`, `blank-manifest`;
+    /// docs/guards.md has all of them.
     pub code: String,
     pub message: String,
     pub help: String,

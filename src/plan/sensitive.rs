@@ -101,6 +101,12 @@ pub fn hide_fields(fields: &mut [FieldChange], paths: &[&str]) {
     }
 }
 
+/// Hides what is sensitive in a spec.
+pub(super) fn hide_spec(spec: &mut Value, paths: &[String]) {
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    hide(spec, "", &paths);
+}
+
 /// The name of the variable whose value this path is: `….environment[TOKEN].value`.
 fn variable(path: &str) -> Option<&str> {
     let (_, name) = path.strip_suffix("].value")?.rsplit_once("environment[")?;

@@ -161,7 +161,7 @@ fn the_quick_start_from_nothing_to_nothing() {
     assert_eq!(nodes["InstanceInformationList"].as_array().unwrap().len(), 1);
 
     let code = served.code();
-    served.farpost(&["destroy", "manifests", "--yes"]).ends_with(0).prints(&["Converged"]);
+    served.farpost(&["destroy", "manifests", "--stack", "anywhere", "--yes"]).ends_with(0).prints(&["Converged"]);
     let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/leftovers.py");
     let left = run_script(&script, &[&served.url, "anywhere"], &[]);
     assert_eq!((String::from_utf8_lossy(&left.stdout), left.status.success()), ("".into(), true), "{left:?}");

@@ -27,11 +27,11 @@ fn prevent_destroy_outlives_its_manifest() {
     tree.in_sandbox(&["plan", "manifests"]).ends_with(3).complains(&["prevent-destroy", "would be replaced"]);
     tree.write("vpcs.yaml", &vpc("b", ""));
     tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(3).complains(&["prevent-destroy", "would be deleted"]);
-    tree.in_sandbox(&["destroy", "manifests", "--yes"]).ends_with(3);
+    tree.in_sandbox(&["destroy", "manifests", "--stack", "test", "--yes"]).ends_with(3);
     // Taking the guard out is a change like any other.
     tree.write("vpcs.yaml", &vpc("a", ""));
     tree.in_sandbox(&["apply", "manifests", "--yes"]).ends_with(0);
-    tree.in_sandbox(&["destroy", "manifests", "--yes"]).ends_with(0);
+    tree.in_sandbox(&["destroy", "manifests", "--stack", "test", "--yes"]).ends_with(0);
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn two_processes_share_a_sandbox_file() {
     tree.in_sandbox(&["plan", "manifests", "--deep", "--detailed-exitcode"]).ends_with(0);
     let status = tree.in_sandbox(&["status", "manifests", "-o", "json"]).ends_with(0).json();
     assert!(status["objects"].as_array().unwrap().iter().all(|object| object["readiness"] == "ready"), "{status:#}");
-    tree.in_sandbox(&["destroy", "manifests", "--yes"]).ends_with(0).prints(&["Converged"]);
+    tree.in_sandbox(&["destroy", "manifests", "--stack", "store-17", "--yes"]).ends_with(0).prints(&["Converged"]);
     let left = tree.in_sandbox(&["destroy", "--stack", "store-17", "--yes"]).ends_with(0);
     left.prints(&["No changes"]);
 }

@@ -120,7 +120,7 @@ fn who_comes_second_waits_or_is_refused() {
     let lease = "s3://leases/farpost/test.lease";
     let refused: &[(&str, &[&str], &str)] = &[
         ("two", APPLY, lease),
-        ("three", &["destroy", "manifests", "--yes"], lease),
+        ("three", &["destroy", "manifests", "--stack", "test", "--yes"], lease),
         ("four", &["destroy", "--stack", "test", "--lease", lease, "--yes"], lease),
         // On the same machine it is the lock that is in the way.
         ("one", APPLY, "this machine"),

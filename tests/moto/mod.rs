@@ -84,9 +84,9 @@ fn a_stack_comes_changes_is_mended_and_goes() {
     moto.is_as_declared(&tree);
 
     moto.hands("delete-key");
-    moto.farpost(&tree, &["destroy", "manifests", "--yes"]).ends_with(0);
+    moto.farpost(&tree, &["destroy", "manifests", "--stack", "moto", "--yes"]).ends_with(0);
     assert_eq!(moto.everything(), before);
-    moto.farpost(&tree, &["destroy", "manifests", "--yes"]).ends_with(0).prints(&["No changes"]);
+    moto.farpost(&tree, &["destroy", "manifests", "--stack", "moto", "--yes"]).ends_with(0).prints(&["No changes"]);
     agents.still_run();
 }
 

@@ -55,6 +55,7 @@ fn secrets_are_told_to_nobody() {
     note("changed", served.farpost(&["plan", "manifests"]));
     note("changed, JSON", served.farpost(&["plan", "manifests", "-o", "json"]));
     note("changed, Markdown", served.farpost(&["plan", "manifests", "-o", "markdown"]));
+    note("saved", served.farpost(&["plan", "manifests", "--out", "plan.json"]));
     served.tree.remove("app.yaml");
     note("gone, JSON", served.farpost(&["plan", "manifests", "-o", "json", "--max-deletes", "9"]));
     served.tree.write("app.yaml", &first);
@@ -62,7 +63,7 @@ fn secrets_are_told_to_nobody() {
     let text = served.tree.text("cluster.yaml");
     served.tree.write("cluster.yaml", &text.replace("Hosts of the quick start", "Hosts"));
     note("replace", served.farpost(&[apply, &["-vvv"][..]].concat()));
-    note("destroy", served.farpost(&["destroy", "manifests", "--yes", "-vvv", "-o", "json"]));
+    note("destroy", served.farpost(&["destroy", "manifests", "--stack", "anywhere", "--yes", "-vvv", "-o", "json"]));
     // Manifests say what they say.
     served.tree.remove("app.yaml");
     files(served.tree.path("").parent().unwrap(), &mut said);

@@ -3,3 +3,4 @@
 pub(crate) mod command;
 pub(crate) mod engine;
 pub(crate) mod python;
+pub(crate) mod served;
