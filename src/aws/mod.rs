@@ -12,6 +12,7 @@ mod fault;
 mod not_yet;
 mod repeat;
 mod services;
+mod whole;
 mod write;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub use self::fault::{Cause, Fault, fault, told};
 use self::repeat::Repeat;
 pub use self::repeat::is_looked_for;
 pub use self::services::Services;
+use self::whole::Whole;
 use self::write::Writes;
 pub use self::write::{Audit, AuditLine, AuditOutcome, in_the_name_of, is_write};
 use crate::lease::Held;
@@ -133,6 +135,7 @@ impl Aws {
                         .interceptor(counts.clone())
                         .interceptor(writes.clone())
                         .interceptor(Repeat)
+                        .interceptor(Whole)
                         .retry_classifier(Repeat)
                         .retry_partition(partition_of_repeats.clone())
                         .build(),

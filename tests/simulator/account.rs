@@ -94,3 +94,8 @@ impl Account {
         }
     }
 }
+
+/// A folder that is gone with the value; in memory where there is such a place, as locks are written for good.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}

@@ -9,7 +9,7 @@ use farpost::plan::Goal;
 use farpost::sandbox::client::SandboxClient;
 use futures_util::future::join_all;
 
-use super::account::Account;
+use super::account::{Account, folder};
 use super::inventory::{Census, difference};
 use super::process::{Ending, Start, connect, run_beside};
 use super::stacks::Stack;
@@ -71,7 +71,7 @@ fn sixteen_at_once_make_one_of_everything() {
     let expected = alone(&stack);
     let mut killed = [0, 0];
     for seed in 0..3 {
-        let machines: Vec<tempfile::TempDir> = (0..APPLIERS).map(|_| tempfile::tempdir().unwrap()).collect();
+        let machines: Vec<tempfile::TempDir> = (0..APPLIERS).map(|_| folder()).collect();
         let elsewhere = |number: usize| machines[number].path().to_owned();
         killed[0] += all_at_once(seed, &leased, &expected, &elsewhere);
         let here = |_: usize| machines[0].path().to_owned();

@@ -7,7 +7,7 @@ use farpost::desired::Desired;
 use farpost::plan::Goal;
 use farpost::sandbox::faults::{Fault, FaultRules, Faults, Lag, Rule};
 
-use super::account::{Account, Snapshot};
+use super::account::{Account, Snapshot, folder};
 use super::inventory::Census;
 use super::process::{Ending, Start, run};
 use super::stacks::Stack;
@@ -77,7 +77,7 @@ impl Scenario {
             account.sandbox.remember(Lag::Time(LAG));
         }
         // One machine, whose record of creates outlives its processes.
-        let machine = tempfile::tempdir().unwrap();
+        let machine = folder();
         let mut kills = kills.iter().copied().peekable();
         let (mut calls, mut since, was_killed) = (Vec::new(), 0, kills.len() > 0);
         for _ in 0..8 {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use farpost::desired::{Desired, check, kind_names};
-use farpost::diagnostic::Severity;
+use farpost::diagnostic::{Diagnostic, Severity};
 use farpost::manifest::{FileSystem, ManifestText, load_text};
 
 use crate::support::command::example;
@@ -60,6 +60,11 @@ impl Stack {
 
     #[track_caller]
     pub(crate) fn desired(&self) -> Desired {
+        self.checked().unwrap_or_else(|findings| panic!("{findings:#?}\n{}", self.texts[0].1))
+    }
+
+    /// What it declares, or the errors in it.
+    pub(crate) fn checked(&self) -> Result<Desired, Vec<Diagnostic>> {
         let texts = self.texts.iter().map(|(path, text)| ManifestText {
             path: path.clone(),
             root: self.root.clone(),
@@ -69,6 +74,6 @@ impl Stack {
         let (desired, more) = check(documents);
         findings.extend(more);
         findings.retain(|finding| finding.severity == Severity::Error);
-        desired.unwrap_or_else(|| panic!("{findings:#?}\n{}", self.texts[0].1))
+        desired.ok_or(findings)
     }
 }

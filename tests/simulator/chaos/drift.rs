@@ -106,7 +106,7 @@ pub(crate) async fn meddle(account: &Account, aws: &Arc<Aws>, chance: &mut Rng) 
             said("no policy in")
         }
         "iam/roles" => {
-            let arn = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+            let arn = "arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess";
             aws.iam().attach_role_policy().role_name(text(one, "name")).policy_arn(arn).send().await.ok()?;
             said("a policy more of")
         }

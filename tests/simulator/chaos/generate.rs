@@ -251,9 +251,11 @@ fn spec(declared: &Declared, thing: &Thing) -> String {
             let trust = "{Version: \"2012-10-17\", Statement: [{Effect: Allow, Action: sts:AssumeRole, Principal: \
                          {Service: [ec2.amazonaws.com, ssm.amazonaws.com]}}]}";
             let mut spec = format!("{{assumeRolePolicyDocument: {trust}");
-            if value("managed") == 1 {
-                spec.push_str(", managedPolicyArns: [\"arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore\"]");
-            }
+            let more = if value("managed") == 1 { ", \"arn:aws:iam::aws:policy/ReadOnlyAccess\"" } else { "" };
+            spec.push_str(&format!(
+                ", managedPolicyArns: [\"arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore\", \
+                 \"arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role\"{more}]"
+            ));
             if value("inline") > 0 {
                 let action = model::action(value("inline"));
                 let statement = format!("{{Effect: Allow, Action: \"{action}\", Resource: \"*\"}}");

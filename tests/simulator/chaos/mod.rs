@@ -21,7 +21,7 @@ use fastrand::Rng;
 
 use self::drift::Foreign;
 use self::model::{Declared, expected, found};
-use super::account::Account;
+use super::account::{Account, folder};
 use super::audit;
 use super::process::{Ending, Ran, Start, connect, plan_only, run};
 use super::stacks::Stack;
@@ -114,18 +114,18 @@ impl Sequence {
         let http = SharedHttpClient::new(SandboxClient::new(Arc::clone(&account.sandbox)));
         let stranger = Arc::new(account.live(connect("us-west-2", http)).unwrap());
         let foreign = account.live(Foreign::plant(&account, &stranger));
-        let machine = tempfile::tempdir().unwrap();
+        let machine = folder();
         Self { chance: Rng::with_seed(seed), account, stranger, foreign, story: Vec::new(), processes: 0, machine }
     }
 
     fn play(&mut self) -> Result<(), String> {
         let size = self.chance.usize(1..=5);
-        let mut declared = generate::stack(&mut self.chance, size);
+        let mut declared = self.sound(|chance| generate::stack(chance, size));
         let mut before = declared.clone();
         for epoch in 0..self.chance.usize(1..=2) {
             if epoch > 0 {
                 before = declared.clone();
-                declared = generate::edited(declared, &mut self.chance);
+                declared = self.sound(|chance| generate::edited(before.clone(), chance));
             }
             let addresses: Vec<String> = declared.things.iter().map(model::Thing::address).collect();
             self.tell(format!("epoch {epoch}: site {} {}", declared.site, addresses.join(" ")));
@@ -137,6 +137,16 @@ impl Sequence {
             self.epoch_to(&declared, &declared, Goal::Destroy, &nothing)?;
         }
         self.foreign.check(&self.account)
+    }
+
+    /// The first of random stacks that the rule book lets through.
+    fn sound(&mut self, make: impl Fn(&mut Rng) -> Declared) -> Declared {
+        loop {
+            let declared = make(&mut self.chance);
+            if Stack::text(generate::manifests(&declared)).checked().is_ok() {
+                return declared;
+            }
+        }
     }
 
     fn epoch(&mut self, declared: &Declared, before: &Declared, goal: Goal) -> Result<(), String> {

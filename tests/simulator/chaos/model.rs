@@ -56,7 +56,7 @@ pub(crate) fn expected(declared: &Declared) -> Vec<String> {
                 format!("{} {route} {subnet}", of("Vpc"))
             }
             "SecurityGroup" => format!("{} {} {}", of("Vpc"), 8000 + value("port"), 8001 + value("port")),
-            "Role" => format!("managed={} {}", value("managed"), action(value("inline"))),
+            "Role" => format!("managed={} {}", 2 + value("managed"), action(value("inline"))),
             "InstanceProfile" => of("Role"),
             "LogGroup" => retention(value("days")).to_string(),
             "Cluster" => insights(value("insights")).to_owned(),
