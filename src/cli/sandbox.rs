@@ -30,7 +30,7 @@ pub struct SandboxArgs {
     /// Write every request to this file, a JSON object a line
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Let calls fail as this YAML file says: throttled, lost, denied and the like; docs/sandbox.md has an example
+    /// Let calls go wrong as this YAML file says: throttled, lost, denied (docs/sandbox.md)
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
 }
