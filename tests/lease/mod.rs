@@ -183,6 +183,8 @@ fn a_holder_that_was_killed_is_followed_without_a_human() {
     assert!(began.elapsed() > Duration::from_secs(60), "{:?}", began.elapsed());
     let lease = account.lease().unwrap();
     assert_eq!((&lease["number"], lease["released"].is_string()), (&3.into(), true), "{lease:#}");
+    // What the dead ones were creating was found, or made.
+    assert!(lease.get("creating").is_none(), "{lease:#}");
 }
 
 #[test]
