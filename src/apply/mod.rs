@@ -21,7 +21,7 @@ use crate::address::Address;
 use crate::aws::{Aws, Cause, Fault, in_the_name_of};
 use crate::kinds::Attributes;
 use crate::lease::{Begun, Held};
-use crate::plan::{Plan, Step, Work};
+use crate::plan::{Action, Change, Plan, Step, Work};
 
 /// How many objects are worked on at once. EC2's and ECS's buckets for changes refill at a few a second. Those that
 /// are only waited for do not count.
@@ -234,7 +234,19 @@ pub async fn apply_waiting(
     for (index, _) in states.iter().enumerate().filter(|(_, state)| **state == StepState::Open) {
         skip(&run, index, &states, &mut outcome);
     }
+    if let Some(held) = &run.held {
+        settle(held, &run.plan);
+    }
     outcome
+}
+
+/// Takes off the record what a run before left unfinished and the plan has found to be there.
+pub fn settle(held: &Held, plan: &Plan) {
+    let unfinished = held.unfinished();
+    let is_there = |change: &&Change| matches!(change.action, Action::None | Action::Update);
+    for change in plan.changes.iter().filter(is_there).filter(|change| unfinished.contains_key(&change.address)) {
+        held.created(&change.address);
+    }
 }
 
 /// Whether every other call would fail in the same way.

@@ -14,7 +14,7 @@ use super::saved::{self, Once};
 use super::session::{Manifests, make_plan};
 use super::writer::{Locking, Writer, as_writer};
 use super::{Failure, Global, LogFormat, Output, print, talk};
-use crate::apply::{Outcome, Wait, apply_waiting as carry_out};
+use crate::apply::{Outcome, Wait, apply_waiting as carry_out, settle};
 use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::plan::{Goal, Guards, Plan};
@@ -90,6 +90,7 @@ pub(super) async fn run(
         show(global, &plan);
     }
     if plan.steps.is_empty() {
+        settle(&writer.held, &plan);
         finish(global, &plan, &Outcome::default(), Some(&plan), once.is_some());
         return Ok(ExitCode::SUCCESS);
     }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::files::{Hints, fingerprint};
-use crate::apply::{Outcome, Wait, apply_waiting};
+use crate::apply::{Outcome, Wait, apply_waiting, settle};
 use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::diagnostic::{self, Diagnostic};
@@ -251,6 +251,7 @@ impl Watch {
             return Err(refused(&plan));
         }
         if plan.steps.is_empty() {
+            settle(held, &plan);
             self.applied = Some(print.to_owned());
             self.say("in sync", json!({"objects": plan.changes.len()}));
             return Ok(());
