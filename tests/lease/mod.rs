@@ -290,7 +290,7 @@ fn a_watch_holds_the_lease_while_it_writes_and_no_longer() {
     assert!(lease["released"].is_string(), "{lease:#}");
     // Somebody else takes it, and a file changes.
     lease.as_object_mut().unwrap().remove("released");
-    lease["holder"]["who"] = "ops@elsewhere".into();
+    (lease["holder"]["who"], lease["holder"]["id"]) = ("ops@elsewhere".into(), "0123".into());
     account.put(lease.to_string());
     tree.write("more.yaml", &group(2));
     says("held by ops@elsewhere");
