@@ -76,7 +76,7 @@ fn bom_crlf_comments_and_empty_files() {
     assert_eq!((documents.len(), found), (1, vec![]));
     assert_eq!(documents[0].source.label("/apiVersion").start().column, 13);
     let empty = ["1:1 empty-manifest nothing is declared in this file"];
-    assert_eq!(findings(""), empty);
+    assert_eq!(findings(""), ["1:1 blank-manifest this file is empty"]);
     assert_eq!(findings("# only\n# comments\n"), empty);
     assert_eq!(findings("---\n---\n"), empty);
 }
