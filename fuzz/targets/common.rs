@@ -28,8 +28,11 @@ use farpost::sandbox::world::World;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+/// A target by name.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// The targets by name, which is also the name of their corpus.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[Target] = &[
     ("manifests", manifests),
     ("references", references),
     ("policy_documents", policy_documents),

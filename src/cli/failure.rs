@@ -87,7 +87,7 @@ impl Failure {
             FailureOutput { format_version: FORMAT_VERSION, findings: Vec::new(), refusals: &[], errors: Vec::new() };
         match self {
             Self::Findings(findings) | Self::Vanished(findings) => {
-                output.findings = diagnostic::machine::json(findings)
+                output.findings = diagnostic::machine::json(findings);
             }
             Self::Refused(refusals) => output.refusals = refusals,
             Self::Faults(faults) => output.errors.extend(faults.iter().map(|fault| ErrorOutput {

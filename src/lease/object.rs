@@ -122,7 +122,7 @@ impl Object {
             return Ok(None);
         }
         // A body that is cut off is an answer that did not come.
-        let body = answer.body.collect().await.map_err(|error| SdkError::timeout_error(error))?;
+        let body = answer.body.collect().await.map_err(SdkError::timeout_error)?;
         Ok(Some((body.to_vec(), etag)))
     }
 

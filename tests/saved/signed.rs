@@ -17,7 +17,7 @@ fn signed() -> Tree {
     tree
 }
 
-fn verified<'a>(by: &'a str) -> Vec<&'a str> {
+fn verified(by: &str) -> Vec<&str> {
     [APPLY, &["--verify", by]].concat()
 }
 

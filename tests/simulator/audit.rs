@@ -38,10 +38,10 @@ pub(crate) fn calls_are_planned(ran: &Ran, after: &Value) -> Result<(), String> 
     }
     let done = ran.outcome.iter().flat_map(|outcome| &outcome.done);
     for address in done {
-        let idle = plan.steps.iter().zip(&made).filter(|(step, made)| {
+        let mut idle = plan.steps.iter().zip(&made).filter(|(step, made)| {
             step.address == *address && !**made && matches!(step.work, Work::Create | Work::Delete)
         });
-        if let Some((step, _)) = idle.last() {
+        if let Some((step, _)) = idle.next_back() {
             return Err(format!("{:?} {} was told as done, and no call was made for it", step.work, step.address));
         }
     }

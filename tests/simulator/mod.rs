@@ -3,6 +3,8 @@
 //! Nearly everything runs in this process on virtual time: an account is a sandbox, a process of farpost is a runtime
 //! of its own over a [`tap::Tap`], which is dropped with all that is on it, and a seed says the rest.
 
+#![expect(clippy::print_stdout, reason = "how much was tried is for docs/reliability.md")]
+
 mod account;
 mod appliers;
 mod audit;

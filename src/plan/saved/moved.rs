@@ -76,7 +76,9 @@ fn managed(change: &Change, action: Action) -> BTreeMap<String, Value> {
         // In a list without names several items can have one path.
         let before = before.filter(|_| is_declarable(&change.address.kind, path)).cloned().unwrap_or(Value::Null);
         let entry = fields.entry(path.to_owned()).or_insert_with(|| json!([]));
-        entry.as_array_mut().map(|items| items.push(before));
+        if let Some(items) = entry.as_array_mut() {
+            items.push(before);
+        }
     };
     change.fields.iter().for_each(|field| add(&field.path, field.before.as_ref()));
     if let (Action::Delete, Some(live), Some(kind)) = (action, &change.live, by_name(&change.address.kind)) {

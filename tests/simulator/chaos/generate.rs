@@ -137,10 +137,7 @@ fn settle(declared: &mut Declared, thing: &mut Thing) -> Option<()> {
             let vpc = subnet.refers.get("Vpc")?.clone();
             let group = others("SecurityGroup").into_iter().find(|one| one.refers.get("Vpc") == Some(&vpc));
             let gateway = others("InternetGateway").into_iter().find(|one| one.refers.get("Vpc") == Some(&vpc));
-            let (group, gateway) = match (group, gateway) {
-                (Some(group), Some(gateway)) => (group, gateway),
-                _ => return None,
-            };
+            let (Some(group), Some(gateway)) = (group, gateway) else { return None };
             let table = declared.things.iter_mut().find(|one| one.kind == "RouteTable")?;
             table.refers.insert("Vpc", vpc);
             table.refers.insert("InternetGateway", gateway.name);
