@@ -40,14 +40,15 @@ pub fn filter(scope: &Scope<'_>, id_filter: &str) -> Filter {
 
 /// Sets and removes tags of any object of EC2.
 pub async fn retag(aws: &Aws, id: &str, set: &BTreeMap<String, String>, remove: &[String]) -> Result<(), Fault> {
-    if !set.is_empty() {
-        let call = aws.ec2().create_tags().resources(id).set_tags(Some(sdk_tags(set)));
-        call.send().await.map_err(fault("ec2:CreateTags"))?;
-    }
+    // What goes, goes first: the tag that names our keys is among what is set, and must not forget one that is there.
     if !remove.is_empty() {
         let tags = remove.iter().map(|key| Tag::builder().key(key).build()).collect();
         let call = aws.ec2().delete_tags().resources(id).set_tags(Some(tags));
         call.send().await.map_err(fault("ec2:DeleteTags"))?;
+    }
+    if !set.is_empty() {
+        let call = aws.ec2().create_tags().resources(id).set_tags(Some(sdk_tags(set)));
+        call.send().await.map_err(fault("ec2:CreateTags"))?;
     }
     Ok(())
 }

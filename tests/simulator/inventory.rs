@@ -137,6 +137,14 @@ const UNTOLD: &[&str] = &[
     "rollouts",
     "events",
     "request",
+    "instance",
+    "instance_arn",
+    "last_status",
+    "started_at",
+    "healthy",
+    "healthy_at",
+    "zone",
+    "interface",
     "registeredAt",
     "failures",
     "complained_at",
@@ -158,6 +166,9 @@ const UNTOLD: &[&str] = &[
     "value_of",
     "cipher",
     "number",
+    "versions",
+    // A mark of history.
+    "farpost/replaces",
 ];
 
 fn plain(value: &Value, names: &BTreeMap<&str, String>) -> Value {
@@ -166,7 +177,7 @@ fn plain(value: &Value, names: &BTreeMap<&str, String>) -> Value {
             let told_of = |name: &String| !UNTOLD.contains(&name.as_str()) && !name.starts_with("farpost/ran/");
             let mut plain: Map<String, Value> = members
                 .iter()
-                .filter(|(name, value)| told_of(name) && !is_time(value))
+                .filter(|(name, value)| told_of(name) && !is_time(value) && !is_of_code(value))
                 .map(|(name, value)| (told(name, names), self::plain(value, names)))
                 .collect();
             plain.sort_keys();
@@ -180,6 +191,11 @@ fn plain(value: &Value, names: &BTreeMap<&str, String>) -> Value {
         Value::String(text) => Value::String(told(text, names)),
         other => other.clone(),
     }
+}
+
+/// What a parameter says of the activation whose code it holds.
+fn is_of_code(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.starts_with("farpost: code of activation"))
 }
 
 fn is_time(value: &Value) -> bool {

@@ -97,12 +97,12 @@ pub(super) async fn retag(
     remove: &[String],
 ) -> Result<(), Fault> {
     let detail = detail(live)?;
-    tag_node(aws, &detail.node, set).await?;
     if !remove.is_empty() {
         let call = aws.ssm().remove_tags_from_resource().resource_type(ResourceTypeForTagging::ManagedInstance);
         let call = call.resource_id(&detail.node).set_tag_keys(Some(remove.to_vec())).send();
         gone_is_done(call.await.map_err(fault("ssm:RemoveTagsFromResource")))?;
     }
+    tag_node(aws, &detail.node, set).await?;
     match &detail.arn {
         Some(arn) => crate::aws::ecs::retag(aws, arn, set, remove).await,
         None => Ok(()),

@@ -66,7 +66,9 @@ async fn read_all(aws: &Aws, scope: &Scope<'_>, sought: &[Sought]) -> Result<Vec
         let ours = tagged.iter().filter(|one| one.is_a("ecs:container-instance"));
         clusters.extend(ours.filter_map(|one| Some(one.arn.rsplit('/').nth(1)?.to_owned())));
     }
-    if sought.is_empty() && clusters.is_empty() && !has_role_of_hosts(scope) {
+    // What is left of an interrupted deletion is a node alone.
+    let is_destroyed = scope.purpose == Purpose::Survey && scope.declared.is_empty();
+    if sought.is_empty() && clusters.is_empty() && !has_role_of_hosts(scope) && !is_destroyed {
         return Ok(Vec::new());
     }
     let look = Look::new(aws, &scope.place.stack, clusters).await?;

@@ -77,8 +77,11 @@ pub(super) async fn drain(aws: &Aws, cluster: &str, found: &ContainerInstance) -
         return Ok(Progress::Done);
     }
     if found.status() == Some("ACTIVE") {
-        set_status(aws, cluster, arn, ContainerInstanceStatus::Draining).await?;
-        return Ok(Progress::Waiting("draining".to_owned()));
+        return match set_status(aws, cluster, arn, ContainerInstanceStatus::Draining).await {
+            // It has left the cluster since it was read.
+            Err(fault) if fault.message == "MISSING" => Ok(Progress::Done),
+            answer => answer.map(|()| Progress::Waiting("draining".to_owned())),
+        };
     }
     if found.running_tasks_count() + found.pending_tasks_count() == 0 {
         return Ok(Progress::Done);

@@ -26,8 +26,10 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Insta
         replaced.filter(|name| found.iter().all(|one| one.id != *name)).map(str::to_owned).collect();
     let left = try_join_all(replaced.iter().map(|name| get(aws, name))).await?;
     found.extend(left.into_iter().flatten().filter(|one| one.tags.get(STACK_TAG) == Some(&scope.place.stack)));
-    if scope.purpose == Purpose::Deep {
-        found.extend(strays(aws, scope, &found).await?);
+    // An interrupted deletion leaves one without a role, which no role leads to.
+    let is_destroyed = scope.purpose == Purpose::Survey && scope.declared.is_empty();
+    if scope.purpose == Purpose::Deep || is_destroyed {
+        found.extend(strays(aws, scope, &found, is_destroyed).await?);
     }
     Ok(found)
 }
@@ -38,10 +40,14 @@ async fn strays(
     aws: &Aws,
     scope: &Scope<'_>,
     seen: &[Found<InstanceProfileSpec>],
+    only_empty: bool,
 ) -> Result<Vec<Found<InstanceProfileSpec>>, Fault> {
     let pages = aws.iam().list_instance_profiles().into_paginator().items().send();
     let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("iam:ListInstanceProfiles"))?;
-    let mut names = all.into_iter().map(|profile| profile.instance_profile_name);
+    let mut names = all
+        .into_iter()
+        .filter(|profile| !only_empty || profile.roles.is_empty())
+        .map(|profile| profile.instance_profile_name);
     let mut found = Vec::new();
     loop {
         let some: Vec<String> =
@@ -142,13 +148,14 @@ pub(super) async fn retag(
     set: &BTreeMap<String, String>,
     remove: &[String],
 ) -> Result<(), Fault> {
-    if !set.is_empty() {
-        let call = aws.iam().tag_instance_profile().instance_profile_name(&live.id).set_tags(Some(sdk_tags(set)));
-        call.send().await.map_err(fault("iam:TagInstanceProfile"))?;
-    }
+    // What goes, goes first: the tag that names our keys is among what is set, and must not forget one that is there.
     if !remove.is_empty() {
         let call = aws.iam().untag_instance_profile().instance_profile_name(&live.id);
         call.set_tag_keys(Some(remove.to_vec())).send().await.map_err(fault("iam:UntagInstanceProfile"))?;
+    }
+    if !set.is_empty() {
+        let call = aws.iam().tag_instance_profile().instance_profile_name(&live.id).set_tags(Some(sdk_tags(set)));
+        call.send().await.map_err(fault("iam:TagInstanceProfile"))?;
     }
     Ok(())
 }

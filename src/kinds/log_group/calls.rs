@@ -181,14 +181,15 @@ pub(super) async fn retag(
     set: &BTreeMap<String, String>,
     remove: &[String],
 ) -> Result<(), Fault> {
+    // What goes, goes first: the tag that names our keys is among what is set, and must not forget one that is there.
+    if !remove.is_empty() {
+        let call = aws.logs().untag_resource().resource_arn(arn_of(live)).set_tag_keys(Some(remove.to_vec()));
+        call.send().await.map_err(fault("logs:UntagResource"))?;
+    }
     if !set.is_empty() {
         let call = aws.logs().tag_resource().resource_arn(arn_of(live));
         let call = call.set_tags(Some(set.clone().into_iter().collect()));
         aws.eventually(|| async { call.clone().send().await.map_err(fault("logs:TagResource")) }).await?;
-    }
-    if !remove.is_empty() {
-        let call = aws.logs().untag_resource().resource_arn(arn_of(live)).set_tag_keys(Some(remove.to_vec()));
-        call.send().await.map_err(fault("logs:UntagResource"))?;
     }
     // The tagging service does not know it yet.
     aws.created();

@@ -228,13 +228,14 @@ pub(super) async fn retag(
     set: &BTreeMap<String, String>,
     remove: &[String],
 ) -> Result<(), Fault> {
-    if !set.is_empty() {
-        let call = aws.iam().tag_role().role_name(&live.id).set_tags(Some(sdk_tags(set)));
-        call.send().await.map_err(fault("iam:TagRole"))?;
-    }
+    // What goes, goes first: the tag that names our keys is among what is set, and must not forget one that is there.
     if !remove.is_empty() {
         let call = aws.iam().untag_role().role_name(&live.id).set_tag_keys(Some(remove.to_vec()));
         call.send().await.map_err(fault("iam:UntagRole"))?;
+    }
+    if !set.is_empty() {
+        let call = aws.iam().tag_role().role_name(&live.id).set_tags(Some(sdk_tags(set)));
+        call.send().await.map_err(fault("iam:TagRole"))?;
     }
     Ok(())
 }

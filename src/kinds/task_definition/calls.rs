@@ -209,13 +209,14 @@ pub(crate) async fn retag(
     set: &BTreeMap<String, String>,
     remove: &[String],
 ) -> Result<(), Fault> {
-    if !set.is_empty() {
-        let call = aws.ecs().tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(set)));
-        call.send().await.map_err(fault("ecs:TagResource"))?;
-    }
+    // What goes, goes first: the tag that names our keys is among what is set, and must not forget one that is there.
     if !remove.is_empty() {
         let call = aws.ecs().untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
         call.send().await.map_err(fault("ecs:UntagResource"))?;
+    }
+    if !set.is_empty() {
+        let call = aws.ecs().tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(set)));
+        call.send().await.map_err(fault("ecs:TagResource"))?;
     }
     Ok(())
 }
