@@ -143,6 +143,8 @@ struct Run {
     held: Option<Held>,
     /// What a run that died had begun to create.
     unfinished: BTreeMap<Address, Begun>,
+    /// What this run has created, or was refused.
+    created: Mutex<BTreeSet<Address>>,
 }
 
 /// How long calls in flight may take to end once the run is told to stop.
@@ -179,7 +181,21 @@ pub async fn apply_waiting(
     // A run that cannot go on stops itself, not whatever else its caller does.
     let stop = stop.child_token();
     let (left, absent) = (Mutex::default(), Mutex::default());
-    let run = Arc::new(Run { aws, plan, known, events, stop, wait, left, absent, turns, looks, held, unfinished });
+    let run = Arc::new(Run {
+        aws,
+        plan,
+        known,
+        events,
+        stop,
+        wait,
+        left,
+        absent,
+        turns,
+        looks,
+        held,
+        unfinished,
+        created: Mutex::default(),
+    });
     let mut queue = Queue::new(&run.plan.steps);
     let mut states = vec![StepState::Open; run.plan.steps.len()];
     let mut outcome = Outcome::default();
@@ -236,6 +252,7 @@ pub async fn apply_waiting(
     }
     if let Some(held) = &run.held {
         settle(held, &run.plan);
+        run.created.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|address| held.created(address));
     }
     outcome
 }
@@ -383,11 +400,10 @@ impl Run {
         held.creating(address, &run).await.map_err(|lost| Stopped::Interrupted(format!("nothing was sent: {lost}")))
     }
 
-    /// How the create ended is known.
+    /// How the create ended is known to this run. Whoever comes after a crash may not see it at once, so it stays on
+    /// record until the run ends.
     fn has_created(&self, address: &Address) {
-        if let Some(held) = &self.held {
-            held.created(address);
-        }
+        self.created.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone());
     }
 
     fn absent(&self) -> std::sync::MutexGuard<'_, BTreeSet<usize>> {

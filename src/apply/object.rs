@@ -234,10 +234,13 @@ impl<'a> Object<'a> {
         // Where what that run made is there, beside what it replaced, this is another.
         let unfinished = self.run.unfinished.get(&target.address).filter(|_| self.change.replaces.len() < 2);
         if let Some(begun) = unfinished {
-            aws.resume(&target.address.to_string(), &begun.run);
             let now = self.run.held.as_ref().map_or(begun.at, Held::now);
             let age = Duration::try_from(now.duration_since(begun.at)).unwrap_or_default();
             wait = aws.patience.settles.saturating_sub(age);
+            // Later than that the token may stand for what was made then and is gone by now.
+            if !wait.is_zero() {
+                aws.resume(&target.address.to_string(), &begun.run);
+            }
         }
         let (mut trouble, mut look) = (Trouble::default(), 0);
         let mut must_look = wait > Duration::ZERO || self.kind.about().calls.iter().any(|call| is_looked_for(call));

@@ -109,7 +109,9 @@ fn no_stack_two_stacks_nothing_at_all() {
         &[("a.yaml", STACK), ("b.yaml", &STACK.replace("test", "other"))],
         &["a second Stack", "the first is here"],
     );
-    refused(&[("notes.txt", "")], &["manifests"]);
+    let tree = Tree::new(&[("notes.txt", "")]);
+    tree.run(&["lint", "manifests"]).ends_with(1).prints(&["no manifests in `manifests`"]);
+    tree.run(&["plan", "manifests"]).ends_with(3).complains(&["no manifests in `manifests`"]);
     Tree::new(&[]).run(&["lint", "nowhere"]).ends_with(1).prints(&["nowhere"]);
 }
 

@@ -44,7 +44,7 @@ fn what_is_written_is_recorded() {
     assert!(!text.contains("Describe") && !text.contains("10.0."), "{text}");
     // A second run has nothing to write; a third deletes.
     audited(&["apply", "manifests"]);
-    audited(&["destroy", "manifests"]);
+    audited(&["destroy", "manifests", "--stack", "store-17"]);
     let all = files().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect::<String>();
     assert!(all.lines().count() > lines.len() && all.contains("ec2:DeleteVpc"), "{all}");
     tree.in_sandbox(&["apply", "manifests", "--yes", "--audit", "no/such/folder/file"])

@@ -87,14 +87,6 @@ const CASES: &[Case] = &[
         says: &["cannot read `manifests/*.yml`"],
     },
     Case {
-        what: "a variable that was not set",
-        before: &[("a.yaml", A)],
-        happens: |_, _| {},
-        command: &["apply", "manifests/stack.yaml", "", "--yes"],
-        code: "no-manifests",
-        says: &["cannot read ``"],
-    },
-    Case {
         what: "a file of a spec that is gone",
         before: &[("f.yaml", FROM), ("vpc.json", "{\"cidrBlock\": \"10.0.0.0/16\"}")],
         happens: |tree, _| tree.remove("vpc.json"),
