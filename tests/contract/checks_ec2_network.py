@@ -22,6 +22,12 @@ def main_table(t, vpc_id):
     return t.ec2.describe_route_tables(Filters=filters)["RouteTables"][0]
 
 
+@check("ec2.vpc-endpoint.a-new-vpc-has-none")
+def _(t):
+    filters = [{"Name": "vpc-id", "Values": [vpc(t)["VpcId"]]}]
+    t.eq(t.ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"], [], "endpoints")
+
+
 @check("ec2.route.blackhole-when-detached")
 def _(t):
     id = vpc(t)["VpcId"]
