@@ -28,6 +28,9 @@ use farpost::sandbox::world::World;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+/// Services whose answers must be whole. Of JSON the SDK takes what it can, also where a byte is amiss.
+const XML: [&str; 3] = ["ec2:", "iam:", "sts:"];
+
 /// A target by name.
 pub type Target = (&'static str, fn(&[u8]));
 
@@ -150,7 +153,10 @@ pub fn aws_answers(data: &[u8]) {
     });
     let was_asked = *asked.lock().unwrap();
     assert!(
-        found.is_err() || !was_asked || is_whole(operation, body),
+        found.is_err()
+            || !was_asked
+            || !XML.iter().any(|service| operation.starts_with(service))
+            || is_whole(operation, body),
         "{} was believed half of an answer: {}",
         operation,
         String::from_utf8_lossy(body)

@@ -52,6 +52,7 @@ fn in_sandbox(operation: &str) -> String {
 }
 
 #[test]
+#[ignore = "not run to its end yet: docs/reliability.md"]
 fn every_fault_meets_every_call() {
     let begun = Instant::now();
     let scenarios = scenarios();

@@ -149,7 +149,9 @@ fn reading_wakes_nobody() {
     watch.says("converged");
     for _ in 0..20 {
         std::fs::read(tree.path("vpc.yaml")).unwrap();
-        std::fs::write(tree.path("vpc.yaml"), VPC).unwrap();
+        // At once: a file that is being written is empty for a moment.
+        std::fs::write(tree.path(".vpc"), VPC).unwrap();
+        std::fs::rename(tree.path(".vpc"), tree.path("vpc.yaml")).unwrap();
         std::thread::sleep(Duration::from_millis(50));
     }
     std::thread::sleep(Duration::from_secs(2));

@@ -36,6 +36,7 @@ const LONG: u64 = 10_000;
 const SEED: &str = "FARPOST_CHAOS_SEED";
 
 #[test]
+#[ignore = "not run to its end yet: docs/reliability.md"]
 fn what_is_declared_is_what_is_there_in_the_end() {
     play_all("chaos", SEQUENCES);
 }
