@@ -1,5 +1,5 @@
 //! Takes the lease: at once when it is free, and else when it is given up, or nothing of its holder was seen for
-//! [`EXPIRY`](super::EXPIRY).
+//! [`EXPIRY`].
 
 use std::time::Duration;
 

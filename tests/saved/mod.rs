@@ -74,6 +74,7 @@ fn what_was_done_is_refused_from_anywhere() {
     let tree = tree();
     tree.in_sandbox(SAVE).ends_with(0);
     tree.in_sandbox(APPLY).ends_with(0);
+    std::fs::create_dir_all(tree.path("")).unwrap();
     std::fs::remove_dir_all(tree.path("../state/farpost/plans")).unwrap();
     let ran = tree.in_sandbox(APPLY).ends_with(3);
     ran.complains(&["already-applied", "everything that this plan would do is done already", "exists as vpc-"]);

@@ -1,8 +1,8 @@
 //! Faults before a sandbox: calls that are throttled, fail, are lost, or see what was.
 //!
-//! Each is as the service does it on its wire. Which call meets which fault is told by rules ([`rule`]), drawn from a
-//! seed, or by a hook; the same calls meet the same faults. [`words`] holds the errors of the services, [`denied`]
-//! the refusals that name what may not be done, [`buckets`] the limits that AWS documents, and [`log`] what happened.
+//! Each is as the service does it on its wire. Which call meets which fault is told by rules (`rule`), drawn from a
+//! seed, or by a hook; the same calls meet the same faults. `words` holds the errors of the services, `denied`
+//! the refusals that name what may not be done, `buckets` the limits that AWS documents, and `log` what happened.
 
 mod buckets;
 mod denied;
