@@ -63,6 +63,11 @@ impl Tree {
         self.directory.path().join("sandbox.json")
     }
 
+    /// What farpost keeps on its machine.
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
+        self.directory.path().join("state/farpost").join(name)
+    }
+
     /// A command in the directory that holds `manifests`, away from any account.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         std::fs::create_dir_all(self.path("")).unwrap();
