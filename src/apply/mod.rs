@@ -350,6 +350,7 @@ fn finish(
         Ok(id) => {
             states[index] = StepState::Done;
             outcome.done.push(address.clone());
+            run.has_created(&address);
             let left = run.left().get(&address).cloned();
             outcome.left.extend(left.clone().map(|why| (address.clone(), why)));
             send(run, Event::Done { address, work, id, seconds: took.as_secs_f64(), left });
@@ -400,8 +401,8 @@ impl Run {
         held.creating(address, &run).await.map_err(|lost| Stopped::Interrupted(format!("nothing was sent: {lost}")))
     }
 
-    /// How the create ended is known to this run. Whoever comes after a crash may not see it at once, so it stays on
-    /// record until the run ends.
+    /// How the create ended is known: AWS refused it, or shows the object. Whoever comes after a crash may be answered from
+    /// before that, so it stays on record until the run ends.
     fn has_created(&self, address: &Address) {
         self.created.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone());
     }

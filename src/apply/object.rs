@@ -1,5 +1,6 @@
 //! One step: brings one object to what is wanted, by looking and acting in turns.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::kinds::{
 use crate::lease::Held;
 use crate::manifest::{durations, substitute};
 use crate::observed::{Shared, Survey, WantedByKind};
-use crate::plan::{Action, Change, Order, Step, Work, carry_over, diff, keep, tags};
+use crate::plan::{Action, Change, FieldChange, Order, Step, Work, carry_over, diff, keep, tags};
 
 /// Why a step ended early.
 #[derive(Debug)]
@@ -48,19 +49,37 @@ struct Asked {
     moment: Instant,
     /// How the object was.
     before: Readiness,
-    /// Whether AWS answered; else it may not have heard.
-    is_certain: bool,
+    /// What was to be changed, and from what.
+    of: BTreeSet<(String, String)>,
+    /// If AWS did not answer, and so may not have heard: until when it has to show what was asked for.
+    uncertain_until: Option<Instant>,
 }
 
 impl Asked {
-    fn new(before: Readiness, is_certain: bool) -> Self {
-        Self { moment: Instant::now(), before, is_certain }
+    fn new(before: Readiness, fields: &[FieldChange], uncertain_until: Option<Instant>) -> Self {
+        Self { moment: Instant::now(), before, of: fields.iter().map(sort_of).collect(), uncertain_until }
     }
 
-    /// Whether it is time to ask again: no answer came, and what was asked for does not show.
-    fn is_lost(&self, settles: Duration) -> bool {
-        !self.is_certain && self.moment.elapsed() > settles
+    /// Whether it is time to ask again: no answer came, and what was asked for does not show; or something else is to be
+    /// changed, which an answer that lagged did not show then.
+    fn is_over(&self, live: &Readiness, fields: &[FieldChange]) -> bool {
+        match self.uncertain_until {
+            Some(until) => Instant::now() > until,
+            None => {
+                !matches!(live, Readiness::Failed(_)) && fields.iter().any(|field| !self.of.contains(&sort_of(field)))
+            }
+        }
     }
+
+    /// This one, when another was asked for before: what that was for counts as asked for, too.
+    fn after(mut self, before: Option<Self>) -> Self {
+        self.of.extend(before.into_iter().flat_map(|before| before.of));
+        self
+    }
+}
+
+fn sort_of(field: &FieldChange) -> (String, String) {
+    (field.path.clone(), field.before.as_ref().map(ToString::to_string).unwrap_or_default())
 }
 
 /// Since when calls of a step fail, by cause.
@@ -134,6 +153,9 @@ impl<'a> Object<'a> {
         let (begun, little) = (Instant::now(), self.run.aws.patience.longest * LITTLE);
         let mut retagged = false;
         let mut asked: Option<Asked> = None;
+        // An update that makes something new, as a revision, is as a create.
+        let makes_anew = !self.kind.about().moving.is_empty() && self.step.work == Work::Update;
+        let begun_before = if makes_anew { self.begun_before() } else { Duration::ZERO };
         let mut trouble = Trouble::default();
         let mut look = 0;
         loop {
@@ -143,11 +165,10 @@ impl<'a> Object<'a> {
             };
             let about = self.kind.about();
             let wanted = self.for_now(&target, &live, &leaving);
-            let changes = diff(about, &wanted, &live.spec, &self.change.ignored).into_iter();
-            let mut missing: Vec<String> = changes.map(|change| change.path).collect();
+            let mut missing = diff(about, &wanted, &live.spec, &self.change.ignored);
             let (set, gone) = tags::difference(&target.tags, &live.tags);
             if about.fixed_tags {
-                missing.extend(tags::changes(&target.tags, &live.tags).into_iter().map(|change| change.path));
+                missing.extend(tags::changes(&target.tags, &live.tags));
             }
             let is_tagged = (set.is_empty() && gone.is_empty()) || about.forgets_tags || about.fixed_tags;
             if !is_tagged && !retagged {
@@ -159,17 +180,24 @@ impl<'a> Object<'a> {
                     }
                 }
             }
+            if !missing.is_empty() && asked.is_none() && !begun_before.is_zero() {
+                asked = Some(Asked::new(live.readiness.clone(), &missing, Some(begun + begun_before)));
+            }
             // Once a call asked for the change only reading is left, or a kind would be changed twice.
-            if !missing.is_empty() && asked.as_ref().is_none_or(|asked| asked.is_lost(self.run.aws.patience.settles)) {
-                let changed = Changed(missing);
+            if !missing.is_empty() && asked.as_ref().is_none_or(|asked| asked.is_over(&live.readiness, &missing)) {
+                let changed = Changed(missing.iter().map(|field| field.path.clone()).collect());
                 let full = carry_over(&wanted, &live.spec, &target.ignored);
                 let target = Target { full, ..target.clone() };
+                if makes_anew {
+                    self.run.is_creating(&target.address).await?;
+                }
                 match self.kind.update(&self.run.aws, &target, &live, &changed).await {
-                    Ok(Progress::Done) => asked = Some(Asked::new(live.readiness, true)),
+                    Ok(Progress::Done) => asked = Some(Asked::new(live.readiness, &missing, None).after(asked)),
                     Ok(Progress::Waiting(why)) => self.pause(&mut look, &why).await?,
                     Err(fault) => {
                         if fault.cause == Cause::NoAnswer {
-                            asked = Some(Asked::new(live.readiness, false));
+                            let until = Instant::now() + self.run.aws.patience.settles;
+                            asked = Some(Asked::new(live.readiness, &missing, Some(until)).after(asked));
                         }
                         self.endure(fault, &mut trouble, &mut look).await?;
                     }
@@ -184,7 +212,8 @@ impl<'a> Object<'a> {
                     return Err(Stopped::Because(why.clone(), None));
                 }
                 if asked.moment.elapsed() > READ_BACK {
-                    let fields = missing.join(", ");
+                    let fields: Vec<&str> = missing.iter().map(|field| field.path.as_str()).collect();
+                    let fields = fields.join(", ");
                     let message = format!("AWS accepted the change and still answers differently in {fields}");
                     return Err(Stopped::Because(message, None));
                 }
@@ -230,18 +259,7 @@ impl<'a> Object<'a> {
     /// Creates the object, unless it is there: made by a call that got no answer, now or in a run before.
     async fn create(&self, target: &Target) -> Result<String, Stopped> {
         let aws = &self.run.aws;
-        let mut wait = Duration::ZERO;
-        // Where what that run made is there, beside what it replaced, this is another.
-        let unfinished = self.run.unfinished.get(&target.address).filter(|_| self.change.replaces.len() < 2);
-        if let Some(begun) = unfinished {
-            let now = self.run.held.as_ref().map_or(begun.at, Held::now);
-            let age = Duration::try_from(now.duration_since(begun.at)).unwrap_or_default();
-            wait = aws.patience.settles.saturating_sub(age);
-            // Later than that the token may stand for what was made then and is gone by now.
-            if !wait.is_zero() {
-                aws.resume(&target.address.to_string(), &begun.run);
-            }
-        }
+        let mut wait = self.begun_before();
         let (mut trouble, mut look) = (Trouble::default(), 0);
         let mut must_look = wait > Duration::ZERO || self.kind.about().calls.iter().any(|call| is_looked_for(call));
         let mut last: Option<Fault> = None;
@@ -255,10 +273,7 @@ impl<'a> Object<'a> {
             }
             self.run.is_creating(&target.address).await?;
             let fault = match self.kind.create(aws, target).await {
-                Ok(id) => {
-                    self.run.has_created(&target.address);
-                    return Ok(id);
-                }
+                Ok(id) => return Ok(id),
                 Err(fault) => fault,
             };
             if fault.cause == Cause::AlreadyExists {
@@ -274,6 +289,22 @@ impl<'a> Object<'a> {
             }
             last = Some(fault);
         }
+    }
+
+    /// For how long what an earlier run has begun to create may not show yet. Within that, this run sends the same tokens.
+    fn begun_before(&self) -> Duration {
+        let aws = &self.run.aws;
+        // Where what that run made is there, beside what it replaced, this is another.
+        let unfinished = self.run.unfinished.get(&self.step.address).filter(|_| self.change.replaces.len() < 2);
+        let Some(begun) = unfinished else { return Duration::ZERO };
+        let now = self.run.held.as_ref().map_or(begun.at, Held::now);
+        let age = Duration::try_from(now.duration_since(begun.at)).unwrap_or_default();
+        let wait = aws.patience.settles.saturating_sub(age);
+        // Later than that the token may stand for what was made then and is gone by now.
+        if !wait.is_zero() {
+            aws.resume(&self.step.address.to_string(), &begun.run);
+        }
+        wait
     }
 
     /// The id of the object, if it is there and ours. Before that is denied AWS has `wait` to show it.

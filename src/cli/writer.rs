@@ -90,10 +90,15 @@ where
         check_account(&aws, &stack.place(), &Shared::default()).await?;
     }
     locking.record(&aws, stack)?;
-    let held = locked.take(aws.s3()).await?;
-    aws.write_as(held.clone());
+    // From before there is a lease, so that no signal leaves one behind.
     let stop = CancellationToken::new();
     let signals = tokio::spawn(apply::stop_on_signal(stop.clone()));
+    let held = tokio::select! {
+        biased;
+        held = locked.take(aws.s3()) => held?,
+        () = stop.cancelled() => return Err(Failure::wrong("interrupted while waiting for the lease; nothing was changed")),
+    };
+    aws.write_as(held.clone());
     let guard = tokio::spawn(stop_when_lost(held.clone(), stop.clone()));
     let result = work(Arc::new(Writer { aws, held: held.clone(), stop: stop.clone() })).await;
     guard.abort();

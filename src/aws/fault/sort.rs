@@ -65,6 +65,8 @@ const BY_MESSAGE: &[(&str, Cause)] = &[
     ("Unable to Start a service that is still Draining", Cause::InUse),
     ("Creation of service was not idempotent", Cause::AlreadyExists),
     ("Unable to describe task definition", Cause::NotFound),
+    // Of a container instance that has left its cluster; the code is InvalidParameterException.
+    ("Referenced container instance", Cause::NotFound),
     ("has a dependent object", Cause::InUse),
     ("No Container Instances were found in your cluster", Cause::Capacity),
     // Of an instance whose profile is being taken away. Its code, IncorrectState, other operations use for good.

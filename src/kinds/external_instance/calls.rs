@@ -144,33 +144,40 @@ async fn change_attributes(aws: &Aws, cluster: &str, arn: &str, live: &Spec, wan
 pub(super) async fn delete(aws: &Aws, live: &Found<Spec>) -> Result<Progress, Fault> {
     let detail = detail(live)?;
     if let Some(arn) = &detail.arn {
-        let cluster = &live.spec.cluster;
-        if detail.status.as_deref() == Some("ACTIVE") {
-            agent::set_status(aws, cluster, arn, ContainerInstanceStatus::Draining).await?;
-            return Ok(Progress::Waiting("draining".to_owned()));
-        }
-        if detail.tasks > 0 {
-            let tasks = agent::tasks_on(aws, cluster, arn).await?;
-            if !tasks.is_empty() {
-                return Ok(Progress::Waiting(still_draining(&detail, cluster, arn, &agent::draining(&tasks))));
-            }
-        }
-        let stopping = stopping(aws, cluster, arn).await?;
-        if stopping > 0 {
-            let tasks = if stopping == 1 { "1 task has".to_owned() } else { format!("{stopping} tasks have") };
-            let what = format!("draining: {tasks} still to stop");
-            return Ok(Progress::Waiting(still_draining(&detail, cluster, arn, &what)));
-        }
-        match deregister(aws, cluster, arn).await {
-            Err(fault) if fault.message.contains("running") && fault.cause == Cause::Invalid => {
-                return Ok(Progress::Waiting(still_draining(&detail, cluster, arn, &fault.message)));
-            }
-            answer => answer?,
+        match leave(aws, &live.spec.cluster, arn, &detail).await {
+            // It has left since it was read.
+            Err(fault) if fault.is_gone() => {}
+            Ok(Progress::Done) => {}
+            waiting => return waiting,
         }
     }
     let call = aws.ssm().deregister_managed_instance().instance_id(&detail.node).send();
     gone_is_done(call.await.map_err(fault("ssm:DeregisterManagedInstance")))?;
     Ok(Progress::Done)
+}
+
+/// Takes the next step towards it being out of its cluster.
+async fn leave(aws: &Aws, cluster: &str, arn: &str, detail: &Detail) -> Result<Progress, Fault> {
+    let waiting = |what: &str| Ok(Progress::Waiting(still_draining(detail, cluster, arn, what)));
+    if detail.status.as_deref() == Some("ACTIVE") {
+        agent::set_status(aws, cluster, arn, ContainerInstanceStatus::Draining).await?;
+        return Ok(Progress::Waiting("draining".to_owned()));
+    }
+    if detail.tasks > 0 {
+        let tasks = agent::tasks_on(aws, cluster, arn).await?;
+        if !tasks.is_empty() {
+            return waiting(&agent::draining(&tasks));
+        }
+    }
+    let stopping = stopping(aws, cluster, arn).await?;
+    if stopping > 0 {
+        let tasks = if stopping == 1 { "1 task has".to_owned() } else { format!("{stopping} tasks have") };
+        return waiting(&format!("draining: {tasks} still to stop"));
+    }
+    match deregister(aws, cluster, arn).await {
+        Err(fault) if fault.message.contains("running") && fault.cause == Cause::Invalid => waiting(&fault.message),
+        answer => answer.map(|()| Progress::Done),
+    }
 }
 
 /// How many tasks are to stop and have not: ECS counts them no more, and on a host that is cut off they run on.

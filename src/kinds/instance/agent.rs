@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_ecs::types::{ContainerInstance, ContainerInstanceStatus};
 
-use crate::aws::{Aws, Fault, fault};
+use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::{Progress, Readiness};
 
 /// How long an instance may take to register until it is worth looking why.
@@ -79,7 +79,7 @@ pub(super) async fn drain(aws: &Aws, cluster: &str, found: &ContainerInstance) -
     if found.status() == Some("ACTIVE") {
         return match set_status(aws, cluster, arn, ContainerInstanceStatus::Draining).await {
             // It has left the cluster since it was read.
-            Err(fault) if fault.message == "MISSING" => Ok(Progress::Done),
+            Err(fault) if fault.is_gone() => Ok(Progress::Done),
             answer => answer.map(|()| Progress::Waiting("draining".to_owned())),
         };
     }
@@ -141,8 +141,9 @@ pub(in crate::kinds) async fn set_status(
     let answer = call.send().await.map_err(fault(OPERATION))?;
     match answer.failures().first() {
         Some(failure) => {
-            let reason = failure.reason().unwrap_or("no reason given").to_owned();
-            Err(Fault::found(OPERATION, crate::aws::Cause::Invalid, reason))
+            let reason = failure.reason().unwrap_or("no reason given");
+            let cause = if reason == "MISSING" { Cause::NotFound } else { Cause::Invalid };
+            Err(Fault::found(OPERATION, cause, format!("{arn}: {reason}")))
         }
         None => Ok(()),
     }
