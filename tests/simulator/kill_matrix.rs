@@ -21,7 +21,6 @@ const SIDES: [(Side, bool); 3] = [(Side::Before, false), (Side::After, false), (
 const SAMPLE: usize = 510;
 
 #[test]
-#[ignore = "finds defects that are open: docs/reliability.md"]
 fn a_process_may_die_anywhere() {
     matrix(SAMPLE);
 }
