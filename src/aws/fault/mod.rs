@@ -114,12 +114,17 @@ where
                 (cause(&code, &message, status), message)
             }
             // A call that was carried out may have an answer that is cut short or broken.
-            SdkError::ServiceError(_) | SdkError::ResponseError(_) if (400..500).contains(&status) => (
-                Cause::UnknownOperation,
-                format!(
-                    "the answer (status {status}) is not one that AWS gives; the endpoint may not know this operation"
-                ),
-            ),
+            SdkError::ServiceError(_) | SdkError::ResponseError(_)
+                if (400..500).contains(&status)
+                    || error.raw_response().is_some_and(|answer| of_answer(answer).1 == Cause::UnknownOperation) =>
+            {
+                (
+                    Cause::UnknownOperation,
+                    format!(
+                        "the answer (status {status}) is not one that AWS gives; the endpoint may not know this operation"
+                    ),
+                )
+            }
             SdkError::ServiceError(_) | SdkError::ResponseError(_) => (
                 Cause::NoAnswer,
                 format!("the answer (status {status}) cannot be read: {}", first_line(&chain(&error))),

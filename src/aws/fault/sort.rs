@@ -42,11 +42,18 @@ pub(in crate::aws) fn of_answer(answer: &HttpResponse) -> (String, Cause) {
     // `com.amazonaws.ecs#ClientException`, `ClientException:http://…`
     let code = code.unwrap_or_default().rsplit('#').next().and_then(|code| code.split(':').next()).unwrap_or_default();
     if code.is_empty() && !(400..500).contains(&status) {
-        return (String::new(), Cause::NoAnswer);
+        return (String::new(), if is_page(status, body) { Cause::UnknownOperation } else { Cause::NoAnswer });
     }
     let message =
         element(body, "Message").or_else(|| json_text(body, "message")).or_else(|| json_text(body, "Message"));
     (code.to_owned(), cause(code, message.unwrap_or_default(), status))
+}
+
+/// A page for people where AWS would give a code. Gateways send such with 502 to 504, which pass; with 500 it is how a
+/// server that only looks like AWS ends on what it does not know.
+fn is_page(status: u16, body: &str) -> bool {
+    let start = body.trim_start().get(..9).unwrap_or_default().to_ascii_lowercase();
+    status == 500 && (start == "<!doctype" || start.starts_with("<html"))
 }
 
 fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
@@ -197,6 +204,8 @@ mod tests {
             (500, r#"{"__type":"ServerException"}"#, "ServerException", Cause::NoAnswer),
             (500, r#"{"__type":"SomethingNew"}"#, "SomethingNew", Cause::NoAnswer),
             (502, "<html>bad gateway</html>", "", Cause::NoAnswer),
+            (500, "<!doctype html>\n<html lang=en>", "", Cause::UnknownOperation),
+            (500, "<Respon", "", Cause::NoAnswer),
             (200, "<Crea", "", Cause::NoAnswer),
             (404, "not here", "", Cause::Invalid),
         ];
