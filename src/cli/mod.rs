@@ -1,6 +1,7 @@
 //! One file a command, thin: read arguments, call the stages, show what came out.
 
 mod apply;
+mod bug;
 mod completions;
 mod destroy;
 mod diff;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub use self::bug::panics_tell_their_place;
 pub use self::failure::Failure;
 
 /// Keeps Amazon ECS at the edge in the state that a git repository declares.
