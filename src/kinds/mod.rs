@@ -189,6 +189,8 @@ pub struct About {
     pub attributes: &'static [(&'static str, &'static str)],
     /// Paths whose change needs a new object; everything else changes in place. A path covers what is below it.
     pub replace: &'static [&'static str],
+    /// Values that such a path can be changed to in place after all.
+    pub in_place: &'static [(&'static str, &'static str)],
     /// Paths that AWS never learns, because farpost alone goes by them: never compared.
     pub local: &'static [&'static str],
     /// Attributes that an update in place changes (`TaskDefinition`: a new revision has a new ARN).
@@ -238,6 +240,7 @@ impl About {
         id_prefix: None,
         attributes: &[],
         replace: &[],
+        in_place: &[],
         local: &[],
         moving: &[],
         unmanaged: &[],
@@ -269,9 +272,10 @@ impl About {
         self.inherited.iter().copied().filter(is_open).map(str::to_owned).collect()
     }
 
-    /// The path that makes a change at `path` need a new object.
-    pub fn replaces(&self, path: &str) -> bool {
-        covers(self.replace, path)
+    /// Whether a change at `path` to `after` needs a new object.
+    pub fn replaces(&self, path: &str, after: Option<&Value>) -> bool {
+        let can = |(one, value): &(&str, &str)| *one == path && after.is_some_and(|after| after == value);
+        covers(self.replace, path) && !self.in_place.iter().any(can)
     }
 }
 

@@ -125,7 +125,7 @@ impl Walk<'_> {
                 path: path.to_owned(),
                 before: live.cloned(),
                 after: desired.cloned(),
-                forces_replacement: self.about.replaces(path),
+                forces_replacement: self.about.replaces(path, desired),
             }),
         }
     }
@@ -163,14 +163,14 @@ impl Walk<'_> {
             path: format!("{path}[]"),
             before: before.cloned(),
             after: after.cloned(),
-            forces_replacement: self.about.replaces(path),
+            forces_replacement: self.about.replaces(path, after),
         };
         if new.is_empty() && gone.is_empty() {
             out.push(FieldChange {
                 path: path.to_owned(),
                 before: Some(live.into()),
                 after: Some(desired.into()),
-                forces_replacement: self.about.replaces(path),
+                forces_replacement: self.about.replaces(path, None),
             });
             return;
         }

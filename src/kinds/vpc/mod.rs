@@ -27,6 +27,7 @@ impl Kind for Vpc {
         id_prefix: Some("vpc-"),
         attributes: &[("id", "The id: vpc-…")],
         replace: &["cidrBlock", "instanceTenancy"],
+        in_place: &[("instanceTenancy", "default")],
         // It costs a call for each VPC and plan, and changes nothing but a metric.
         unmanaged: &["enableNetworkAddressUsageMetrics"],
         held_by_users: true,
