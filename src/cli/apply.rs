@@ -91,7 +91,7 @@ pub(super) async fn run(
     }
     if plan.steps.is_empty() {
         settle(&writer.held, &plan);
-        finish(global, &plan, &Outcome::default(), Some(&plan), once.is_some());
+        finish(global, &plan, &Outcome::default(), &Ok(Some(plan.clone())), once.is_some());
         return Ok(ExitCode::SUCCESS);
     }
     if !terms.yes && !confirmed(writer, &plan).await? {
@@ -115,18 +115,11 @@ pub(super) async fn run(
         };
         outcome.interrupted = proof.is_none();
     }
-    // What was done is told also when it cannot be proved.
-    let left = match proof.transpose() {
-        Ok(left) => left,
-        Err(failure) => {
-            finish(global, &plan, &outcome, None, once.is_some());
-            return Err(failure);
-        }
-    };
-    finish(global, &plan, &outcome, left.as_ref(), once.is_some());
+    let left = proof.transpose();
+    finish(global, &plan, &outcome, &left, once.is_some());
     Ok(match left {
-        Some(left) if left.is_empty() => ExitCode::SUCCESS,
-        None if outcome.is_deferred() => Failure::DEFERRED.into(),
+        Ok(Some(left)) if left.is_empty() => ExitCode::SUCCESS,
+        Ok(None) if outcome.is_deferred() => Failure::DEFERRED.into(),
         _ => ExitCode::FAILURE,
     })
 }
@@ -193,11 +186,12 @@ async fn signal() {
     }
 }
 
-/// What was done, what failed and why, and whether planning again finds nothing left.
-fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>, is_saved: bool) {
+/// What was done, what failed and why, and whether planning again finds nothing left. It is told also where planning
+/// again failed.
+fn finish(global: &Global, plan: &Plan, outcome: &Outcome, proof: &Result<Option<Plan>, Failure>, is_saved: bool) {
     // A saved plan is used up.
     let again = if is_saved { "Plan again" } else { "Run the same command again" };
-    let (plan, left) = (&plan.shown(), left.map(Plan::shown));
+    let (plan, left) = (&plan.shown(), proof.as_ref().ok().and_then(Option::as_ref).map(Plan::shown));
     let left = left.as_ref();
     let is_converged = left.is_some_and(Plan::is_empty) && outcome.left.is_empty();
     if global.output == Output::Json {
@@ -207,6 +201,7 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>, 
             outcome,
             converged: is_converged,
             left: left.map(|left| left.pending().collect()),
+            errors: proof.as_ref().err().map(|failure| failure.as_json().errors).unwrap_or_default(),
         }));
         return;
     }
@@ -259,5 +254,11 @@ fn finish(global: &Global, plan: &Plan, outcome: &Outcome, left: Option<&Plan>, 
         }
         None => {}
     }
+    if proof.is_err() {
+        text.push_str(&format!("Planning again failed, so whether all is as declared is not known. {again} to see.\n"));
+    }
     print(&text);
+    if let Err(failure) = proof {
+        talk(&failure.as_text(global));
+    }
 }

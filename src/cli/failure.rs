@@ -48,6 +48,9 @@ impl Failure {
             print(&super::json(&self.as_json()));
         } else {
             talk(&self.as_text(global));
+            if let Self::Faults(_) = self {
+                talk("Nothing was changed.\n");
+            }
         }
         match self {
             Self::Refused(_) | Self::Vanished(_) => Self::REFUSED.into(),
@@ -55,7 +58,8 @@ impl Failure {
         }
     }
 
-    fn as_text(&self, global: &Global) -> String {
+    /// The same for people.
+    pub(super) fn as_text(&self, global: &Global) -> String {
         match self {
             Self::Findings(findings) => findings_text(findings, global),
             Self::Vanished(findings) => {
@@ -72,7 +76,6 @@ impl Failure {
                         writeln!(out, "  {} {hint}", style::paint(style::HINT, "help:")).ok();
                     }
                 }
-                out.push_str("Nothing was changed.\n");
                 out
             }
             Self::Wrong(message, help) => {
@@ -82,7 +85,7 @@ impl Failure {
         }
     }
 
-    fn as_json(&self) -> FailureOutput<'_> {
+    pub(super) fn as_json(&self) -> FailureOutput<'_> {
         let mut output =
             FailureOutput { format_version: FORMAT_VERSION, findings: Vec::new(), refusals: &[], errors: Vec::new() };
         match self {

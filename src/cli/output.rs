@@ -70,6 +70,9 @@ pub(super) struct ApplyOutput<'a> {
     pub(super) converged: bool,
     /// What planning again found; absent when it was not asked.
     pub(super) left: Option<Vec<&'a Change>>,
+    /// Why planning again failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) errors: Vec<ErrorOutput<'a>>,
 }
 
 /// `diff`: what changed in the declarations.
