@@ -218,8 +218,8 @@ pub async fn apply_waiting(
         let (index, result, took) = match joined {
             Ok(ended) => ended,
             // A panic in a step is a bug of ours; the other steps go on and the run ends as failed.
-            Err(error) => {
-                tracing::error!(%error, "a step ended unexpectedly");
+            Err(_) => {
+                tracing::error!("a step ended unexpectedly");
                 outcome.interrupted = true;
                 continue;
             }
@@ -257,12 +257,17 @@ pub async fn apply_waiting(
     outcome
 }
 
-/// Takes off the record what a run before left unfinished and the plan has found to be there.
+/// Takes off the record what a run before left unfinished and the plan has found to be there. What is still waited for
+/// stays until that has ended.
 pub fn settle(held: &Held, plan: &Plan) {
     let unfinished = held.unfinished();
+    let is_awaited =
+        |address: &Address| plan.steps.iter().any(|step| step.work == Work::Await && step.address == *address);
     let is_there = |change: &&Change| matches!(change.action, Action::None | Action::Update);
     for change in plan.changes.iter().filter(is_there).filter(|change| unfinished.contains_key(&change.address)) {
-        held.created(&change.address);
+        if !is_awaited(&change.address) {
+            held.created(&change.address);
+        }
     }
 }
 

@@ -276,6 +276,11 @@ impl Aws {
         self.writes.held()
     }
 
+    /// Whether a run before began to create this object and did not come to the end of it.
+    pub fn is_unfinished(&self, address: &crate::address::Address) -> bool {
+        self.held().is_some_and(|held| held.unfinished().contains_key(address))
+    }
+
     /// From now on each attempt to change something is recorded.
     pub fn record(&self, audit: Audit) {
         self.writes.record(audit);

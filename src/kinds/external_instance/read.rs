@@ -66,10 +66,13 @@ async fn read_all(aws: &Aws, scope: &Scope<'_>, sought: &[Sought]) -> Result<Vec
         let ours = tagged.iter().filter(|one| one.is_a("ecs:container-instance"));
         clusters.extend(ours.filter_map(|one| Some(one.arn.rsplit('/').nth(1)?.to_owned())));
     }
-    // What is left of an interrupted deletion is a node alone.
-    let is_destroyed = scope.purpose == Purpose::Survey && scope.declared.is_empty();
-    if sought.is_empty() && clusters.is_empty() && !has_role_of_hosts(scope) && !is_destroyed {
-        return Ok(Vec::new());
+    if sought.is_empty() && clusters.is_empty() && !has_role_of_hosts(scope) {
+        // What is left of an interrupted deletion is a node alone. Who may not ask for nodes, or has an endpoint without
+        // them, has taken none in.
+        let is_destroyed = scope.purpose == Purpose::Survey && scope.declared.is_empty();
+        if !is_destroyed || !may_ask(aws, &scope.place.stack).await {
+            return Ok(Vec::new());
+        }
     }
     let look = Look::new(aws, &scope.place.stack, clusters).await?;
     let mut found = look.ours(scope.purpose, sought).await?;
@@ -278,6 +281,12 @@ async fn hosts(aws: &Aws, cluster: &str, filter: &str) -> Result<Vec<Host>, Faul
         hosts.extend(found.into_iter().filter(is_there).map(|one| Host::new(cluster, one)));
     }
     Ok(hosts)
+}
+
+/// Whether nodes can be asked for at all.
+async fn may_ask(aws: &Aws, stack: &str) -> bool {
+    let answer = nodes(aws, &format!("tag:{EXTERNAL_TAG}"), stack).await;
+    !matches!(answer, Err(Fault { cause: Cause::Denied | Cause::UnknownOperation, .. }))
 }
 
 /// The managed nodes that fit a filter, by id.

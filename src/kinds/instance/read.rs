@@ -144,7 +144,7 @@ impl Look<'_> {
         self.name_profile();
         self.fill_what_launch_decided(aws, scope.purpose, together).await?;
         self.found.spec.credit_specification = together.credits.get(&self.found.id).cloned();
-        self.fill_readiness(aws, scope.purpose).await?;
+        self.fill_readiness(aws, scope).await?;
         self.fill_attributes(aws, scope.purpose).await?;
         Ok(self.found)
     }
@@ -198,10 +198,12 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Whether it takes tasks, when somebody waits for it.
-    async fn fill_readiness(&mut self, aws: &Aws, purpose: Purpose<'_>) -> Result<(), Fault> {
+    /// Whether it takes tasks, when somebody waits for it, or did until that run ended.
+    async fn fill_readiness(&mut self, aws: &Aws, scope: &Scope<'_>) -> Result<(), Fault> {
         let found = &mut self.found;
-        if let (Purpose::Settle(_), Some(_), Readiness::Ready) = (purpose, &self.wanted, &found.readiness)
+        let is_waited_for = matches!(scope.purpose, Purpose::Settle(_))
+            || matches!(found.owner(&scope.place.stack), Owner::Us(address) if aws.is_unfinished(&address));
+        if let (true, Some(_), Readiness::Ready) = (is_waited_for, &self.wanted, &found.readiness)
             && let Some(cluster) = found.spec.cluster()
             && found.detail["state"] == "running"
         {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_iam::types::RoleDetail;
 use futures_util::future::try_join_all;
 
 use super::lower::lower;
 use super::spec::InstanceProfileSpec;
 use crate::aws::{Aws, Fault, fault};
-use crate::kinds::iam::{or_gone, sdk_tags, tags_of};
+use crate::kinds::iam::{notice, or_gone, sdk_tags, tags_of};
 use crate::kinds::{Blocker, Changed, Fate, Found, Progress, Purpose, STACK_TAG, Scope, Target, successor};
 
 /// Profiles that are asked for at once, when it may be all of an account.
@@ -26,12 +27,23 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Insta
         replaced.filter(|name| found.iter().all(|one| one.id != *name)).map(str::to_owned).collect();
     let left = try_join_all(replaced.iter().map(|name| get(aws, name))).await?;
     found.extend(left.into_iter().flatten().filter(|one| one.tags.get(STACK_TAG) == Some(&scope.place.stack)));
-    // An interrupted deletion leaves one without a role, which no role leads to.
-    let is_destroyed = scope.purpose == Purpose::Survey && scope.declared.is_empty();
-    if scope.purpose == Purpose::Deep || is_destroyed {
-        found.extend(strays(aws, scope, &found, is_destroyed).await?);
+    // An interrupted deletion leaves one without a role, which no role leads to; the role goes after it.
+    let is_emptied =
+        scope.purpose == Purpose::Survey && scope.shared.roles(aws).await?.iter().any(|role| is_alone(role, scope));
+    if scope.purpose == Purpose::Deep || is_emptied {
+        found.extend(strays(aws, scope, &found, is_emptied).await?);
     }
     Ok(found)
+}
+
+/// Whether a role of this stack is meant for instances and is in no profile.
+fn is_alone(role: &RoleDetail, scope: &Scope<'_>) -> bool {
+    let trust = role.assume_role_policy_document().unwrap_or_default();
+    role.instance_profile_list().is_empty() && trust.contains("ec2.amazonaws.com") && is_ours(role, scope)
+}
+
+fn is_ours(role: &RoleDetail, scope: &Scope<'_>) -> bool {
+    tags_of(role.tags()).get(STACK_TAG).is_some_and(|stack| *stack == scope.place.stack)
 }
 
 /// Profiles of this stack that are neither declared nor hold a role of this stack: IAM tells tags only of one profile
@@ -69,7 +81,7 @@ async fn candidates(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<String>, Fault> 
         names.insert(name.to_lowercase(), name.to_owned());
     }
     for role in scope.shared.roles(aws).await? {
-        let is_ours = tags_of(role.tags()).get(STACK_TAG).is_some_and(|stack| *stack == scope.place.stack);
+        let is_ours = is_ours(role, scope);
         for profile in role.instance_profile_list() {
             let name = profile.instance_profile_name();
             let key = name.to_lowercase();
@@ -85,7 +97,7 @@ async fn candidates(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<String>, Fault> 
 async fn get(aws: &Aws, name: &str) -> Result<Option<Found<InstanceProfileSpec>>, Fault> {
     let call = aws.iam().get_instance_profile().instance_profile_name(name).send();
     match call.await.map_err(fault("iam:GetInstanceProfile")) {
-        Ok(answer) => Ok(answer.instance_profile().map(lower)),
+        Ok(answer) => Ok(answer.instance_profile().inspect(|profile| notice(aws, profile.create_date())).map(lower)),
         Err(fault) if fault.is_gone() => Ok(None),
         Err(fault) => Err(fault),
     }

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use super::lower::{Policies, arns, inline, lower, policies};
 use super::spec::RoleSpec;
 use crate::aws::{Aws, Fault, fault};
-use crate::kinds::iam::{or_gone, sdk_tags, tags_of};
+use crate::kinds::iam::{notice, or_gone, sdk_tags, tags_of};
 use crate::kinds::{Blocker, Changed, Fate, Found, Progress, Purpose, STACK_TAG, Scope, Target};
 
 pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<RoleSpec>>, Fault> {
@@ -33,7 +33,7 @@ fn is_wanted(detail: &RoleDetail, scope: &Scope<'_>) -> bool {
 
 async fn get(aws: &Aws, name: &str) -> Result<Option<aws_sdk_iam::types::Role>, Fault> {
     match aws.iam().get_role().role_name(name).send().await.map_err(fault("iam:GetRole")) {
-        Ok(answer) => Ok(answer.role),
+        Ok(answer) => Ok(answer.role.inspect(|role| notice(aws, role.create_date()))),
         Err(fault) if fault.is_gone() => Ok(None),
         Err(fault) => Err(fault),
     }
