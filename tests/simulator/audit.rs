@@ -1,18 +1,18 @@
 //! What a process did, held against what it said it would do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use farpost::kinds::by_name;
-use farpost::plan::{Step, Work};
+use farpost::kinds::{Found, by_name};
+use farpost::plan::{Change, Step, Work};
 use serde_json::Value;
 
 use super::inventory::items;
 use super::process::Ran;
 use super::tap::Called;
 
-/// Every changing call is for a step of the plan, and every step that was done made a call or had nothing to do.
-/// `after` is the account when the process was over.
-pub(crate) fn calls_are_planned(ran: &Ran, after: &Value) -> Result<(), String> {
+/// Every changing call is for a step of the plan, and every step that was done made a call or had nothing to do: what
+/// was there already when an answer that lagged hid it. `before` and `after` are the account around the process.
+pub(crate) fn calls_are_planned(ran: &Ran, before: &Value, after: &Value) -> Result<(), String> {
     let Some(plan) = &ran.plan else {
         let call = ran.changes().next();
         return call.map_or(Ok(()), |call| Err(format!("{} without a plan", call.operation)));
@@ -23,9 +23,14 @@ pub(crate) fn calls_are_planned(ran: &Ran, after: &Value) -> Result<(), String> 
             names.entry(owner).or_default().push(item.id);
         }
     }
+    let there: BTreeSet<String> = items(before).into_iter().filter_map(|item| item.owner).collect();
+    let hosts = hosts(&ran.calls);
     let mut made = vec![false; plan.steps.len()];
     for call in ran.changes() {
         let mut planned = false;
+        let on: Vec<&str> =
+            hosts.iter().filter(|(arn, _)| call.body.contains(arn)).map(|(_, id)| id.as_str()).collect();
+        let call = &Called { body: format!("{} {}", call.body, on.join(" ")), ..call.clone() };
         for (index, step) in plan.steps.iter().enumerate() {
             if is_for(call, step, &plan.changes[step.change], &names) {
                 planned = true;
@@ -39,7 +44,13 @@ pub(crate) fn calls_are_planned(ran: &Ran, after: &Value) -> Result<(), String> 
     let done = ran.outcome.iter().flat_map(|outcome| &outcome.done);
     for address in done {
         let mut idle = plan.steps.iter().zip(&made).filter(|(step, made)| {
-            step.address == *address && !**made && matches!(step.work, Work::Create | Work::Delete)
+            step.address == *address
+                && !**made
+                && match step.work {
+                    Work::Create => !there.contains(&address.to_string()),
+                    Work::Delete => !is_going(&plan.changes[step.change]),
+                    Work::Update | Work::Await => false,
+                }
         });
         if let Some((step, _)) = idle.next_back() {
             return Err(format!("{:?} {} was told as done, and no call was made for it", step.work, step.address));
@@ -48,8 +59,23 @@ pub(crate) fn calls_are_planned(ran: &Ran, after: &Value) -> Result<(), String> 
     Ok(())
 }
 
+/// Whether somebody has asked for its deletion already, and AWS takes its time.
+fn is_going(change: &Change) -> bool {
+    let text = |name: &str| change.live.as_ref().and_then(|live| live.detail[name].as_str()).unwrap_or_default();
+    text("status") == "DRAINING" || text("state") == "shutting-down"
+}
+
+/// Which machine each container instance is, by its ARN, as far as the process was told.
+fn hosts(calls: &[Called]) -> Vec<(String, String)> {
+    let answers = calls.iter().filter(|call| call.operation == "ecs:DescribeContainerInstances");
+    let answers = answers.filter_map(|call| serde_json::from_str::<Value>(&call.answer).ok());
+    let told = answers.flat_map(|answer| answer["containerInstances"].as_array().cloned().unwrap_or_default());
+    let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+    told.map(|one| (text(&one, "containerInstanceArn"), text(&one, "ec2InstanceId"))).collect()
+}
+
 /// Whether a call is of the step's kind and names its object: by address, id, or anything else that is its own.
-fn is_for(call: &Called, step: &Step, change: &farpost::plan::Change, names: &BTreeMap<String, Vec<String>>) -> bool {
+fn is_for(call: &Called, step: &Step, change: &Change, names: &BTreeMap<String, Vec<String>>) -> bool {
     let Some(about) = by_name(&step.address.kind).map(|kind| kind.about()) else { return false };
     let mut calls = about.calls.iter().chain(about.permissions);
     if !calls.any(|known| *known == call.operation) {
@@ -103,22 +129,24 @@ const DELETES: &[(&str, &str)] = &[
     ("Service", "ecs:DeleteService"),
 ];
 
-/// Nothing is deleted before what refers to it. `refers` tells of two addresses whether the first refers to the second.
+/// Nothing is deleted before what refers to it: by its declaration, of which `refers` tells about two addresses whether
+/// the first refers to the second, and still, when the process looked.
 pub(crate) fn deletes_are_in_order(ran: &Ran, refers: &dyn Fn(&str, &str) -> bool) -> Result<(), String> {
     let Some(plan) = &ran.plan else { return Ok(()) };
     let calls: Vec<&Called> = ran.changes().collect();
-    let mut deletes: Vec<(String, usize)> = Vec::new();
+    let mut deletes: Vec<(String, &Found, usize)> = Vec::new();
     for step in plan.steps.iter().filter(|step| step.work == Work::Delete) {
         let operation = DELETES.iter().find(|(kind, _)| *kind == step.address.kind).map(|(_, operation)| *operation);
         let Some(live) = &plan.changes[step.change].live else { continue };
         let is_it = |call: &&Called| Some(call.operation.as_str()) == operation && mentions(&call.body, &live.id);
         if let Some(place) = calls.iter().position(is_it) {
-            deletes.push((step.address.to_string(), place));
+            deletes.push((step.address.to_string(), live, place));
         }
     }
-    for (user, later) in &deletes {
-        for (used, earlier) in &deletes {
-            if refers(user, used) && earlier < later {
+    for (user, holder, later) in &deletes {
+        for (used, held, earlier) in &deletes {
+            let still = || serde_json::to_string(holder).unwrap_or_default().contains(&held.id);
+            if earlier < later && refers(user, used) && still() {
                 return Err(format!("{used} was deleted before {user}, which refers to it"));
             }
         }

@@ -1,6 +1,9 @@
-//! Secrets that are planted, and looked for in everything that farpost says or writes.
+//! Secrets that are planted, and looked for in everything that farpost says or writes. What a panic says is tested where
+//! that is written (`src/cli/bug.rs`).
 
 use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
 
 use super::served::{SECRET_KEY, SESSION_TOKEN, Served};
 use crate::support::command::Ran;
@@ -78,4 +81,34 @@ fn secrets_are_told_to_nobody() {
     }
     // Or there would be nothing to find them in.
     assert!(said.iter().any(|(_, text)| text.contains("CreateActivation")));
+}
+
+/// Answers that break off amid a code: nothing of what is left of them is told.
+#[test]
+fn half_an_answer_is_told_to_nobody() {
+    const FAULTS: &str =
+        "rules: [{fault: truncated, operations: ['ssm:CreateActivation', 'ssm:PutParameter'], times: 2}]";
+    let served = Served::among(FAULTS, "anywhere");
+    let apply: &[&str] = &["apply", "manifests", "--yes", "-vvv"];
+    let ran = [served.farpost(apply), served.farpost(apply)];
+    assert_eq!(ran[1].code, 4, "{}{}", ran[1].stdout, ran[1].stderr);
+    let kept = served.kept();
+    let state = served.content().to_string();
+    let digest = |text: &[u8]| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    // The sandbox knows codes by their digests only; of each that was kept it has, or had, one.
+    assert!(kept.iter().any(|code| state.contains(&digest(code.as_bytes()))), "{kept:?}");
+    let mut tried = 0;
+    for ran in &ran {
+        let said = [ran.stdout.as_str(), ran.stderr.as_str()].join("\n");
+        for code in &kept {
+            assert!(!said.contains(code), "{code} in:\n{said}");
+        }
+        let is_code = |window: &&[u8]| window.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte));
+        for window in said.as_bytes().windows(20).filter(is_code) {
+            tried += 1;
+            let text = String::from_utf8_lossy(window);
+            assert!(!state.contains(&digest(window)), "the code {text} is told in:\n{said}");
+        }
+    }
+    assert!(tried > 100, "{tried}");
 }

@@ -19,7 +19,6 @@ fn uninterrupted() -> Census {
 }
 
 #[test]
-#[ignore = "not run to its end yet: docs/reliability.md"]
 fn a_real_process_may_die_anywhere() {
     let begun = Instant::now();
     let expected = uninterrupted();

@@ -16,6 +16,7 @@ mod inventory;
 mod kill_matrix;
 mod killed;
 mod process;
+mod proof;
 mod scenarios;
 mod served;
 mod stacks;

@@ -187,9 +187,10 @@ async fn write(
     }
     let (events, mut seen) = mpsc::unbounded_channel();
     let outcome = apply(Arc::clone(aws), plan, events, tap.stop().clone()).await;
-    let panicked = outcome.interrupted && !tap.stop().is_cancelled();
+    let panicked = outcome.interrupted && outcome.because.is_none() && !tap.stop().is_cancelled();
     let ending = match &outcome {
         _ if panicked => Ending::Failed("a step panicked".to_owned()),
+        Outcome { because: Some(because), .. } => Ending::Failed(because.clone()),
         _ if tap.stop().is_cancelled() => Ending::Stopped,
         outcome if outcome.is_deferred() => Ending::Deferred,
         outcome if !outcome.is_complete() => {

@@ -117,10 +117,14 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         let create = Scenario::new(&format!("{name}: create"), None, stack, Goal::Converge);
         let there = create.play(0, &[]).unwrap_or_else(|error| panic!("{}: {error}", create.name)).after;
         scenarios.push(create);
-        for (what, changed) in [("update", updated), ("replace", replaced)] {
-            if let Some(changed) = changed {
-                scenarios.push(Scenario::new(&format!("{name}: {what}"), Some(&there), &changed, Goal::Converge));
-            }
+        if let Some(updated) = updated {
+            let update = Scenario::new(&format!("{name}: update"), Some(&there), &updated, Goal::Converge);
+            let changed = update.play(0, &[]).unwrap_or_else(|error| panic!("{}: {error}", update.name)).after;
+            scenarios.push(update);
+            scenarios.push(Scenario::new(&format!("{name}: back"), Some(&changed), stack, Goal::Converge));
+        }
+        if let Some(replaced) = replaced {
+            scenarios.push(Scenario::new(&format!("{name}: replace"), Some(&there), &replaced, Goal::Converge));
         }
         scenarios.push(Scenario::new(&format!("{name}: delete"), Some(&there), stack, Goal::Destroy));
     };
@@ -146,6 +150,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         .edit("nginx:1.29", "nginx:1.28")
         .edit("site: oslo", "site: bergen")
         .edit("attribute:site == oslo", "attribute:site == bergen")
+        .edit("    site: bergen\n", "    site: bergen\n    floor: first\n")
+        .edit("  operatingSystem: ubuntu-22.04\n", "  operatingSystem: ubuntu-22.04\n  tags: {till: first}\n")
         .edit("environment: anywhere", "environment: edge");
     let replaced = anywhere
         .clone()
@@ -157,10 +163,37 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let replaced = service.clone().edit("instanceType: c5.large", "instanceType: m5.xlarge");
     let updated = service.clone().edit("nginx:1.29", "nginx:1.28");
     life("kinds/service", &service, Some(updated), Some(replaced));
+    life("wide", &wide(0), Some(wide(1)), None);
     for name in
         ["cluster", "log-group", "role", "security-group", "route-table", "task-definition", "activation", "vpc"]
     {
         life(&format!("kinds/{name}"), &Stack::example(&format!("kinds/{name}.yaml")), None, None);
     }
+    let slow = outposts.clone().edit("exit 0", "sleep 60; exit 0");
+    let running = until(&slow, "ecs:RunTask");
+    scenarios.push(Scenario::new("outposts: another task", Some(&running), &outposts, Goal::Converge));
     scenarios
+}
+
+/// The account when a process that makes a stack has died after this call.
+fn until(stack: &Stack, operation: &str) -> Snapshot {
+    let (account, desired) = (Account::new(), stack.desired());
+    let start = || Start::new(&desired, Goal::Converge);
+    fastrand::seed(0);
+    let calls = run(&Account::new(), start()).calls;
+    let at = calls.iter().filter(|call| call.is_change()).position(|call| call.operation == operation).unwrap();
+    fastrand::seed(0);
+    let ran = run(&account, start().fate(Fate::Dies(at, Side::After)));
+    assert!(ran.calls.iter().any(|call| call.operation == operation), "it died before {operation}");
+    account.snapshot()
+}
+
+/// What the examples leave untouched, in one of two versions.
+fn wide(version: usize) -> Stack {
+    let mut text = String::new();
+    for (index, part) in include_str!("wide.yaml").split(['«', '»']).enumerate() {
+        // Every other part is a choice.
+        text += if index % 2 == 0 { part } else { part.split('|').nth(version).unwrap() };
+    }
+    Stack::text(text)
 }

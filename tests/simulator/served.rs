@@ -30,12 +30,23 @@ impl Drop for Served {
 impl Served {
     /// Serves an account for an example. Its own work takes no time.
     pub(crate) fn start(example: &str) -> Self {
+        Self::among("rules: []\n", example)
+    }
+
+    /// The same, with calls that go wrong.
+    pub(crate) fn among(faults: &str, example: &str) -> Self {
         let (tree, folder) = (Tree::of_example(example), tempfile::tempdir().unwrap());
         let path = |name: &str| folder.path().join(name).display().to_string();
         std::fs::write(folder.path().join("world.yaml"), "pace: 0\n").unwrap();
-        let (state, world, record) = (path("state.json"), path("world.yaml"), path("record"));
-        let mut command =
-            tree.command(&["sandbox", "--port", "0", "--state", &state, "--world", &world, "--record", &record]);
+        std::fs::write(folder.path().join("faults.yaml"), faults).unwrap();
+        let options = [
+            ("--state", path("state.json")),
+            ("--world", path("world.yaml")),
+            ("--record", path("record")),
+            ("--faults", path("faults.yaml")),
+        ];
+        let mut command = tree.command(&["sandbox", "--port", "0"]);
+        command.args(options.iter().flat_map(|(option, path)| [option, path.as_str()]));
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -66,6 +77,13 @@ impl Served {
         let text = std::fs::read_to_string(self.record()).unwrap_or_default();
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter(|line| line["operation"].as_str().is_some_and(|name| !is_read(name))).count()
+    }
+
+    /// How many calls of an operation came so far.
+    pub(crate) fn count(&self, operation: &str) -> usize {
+        let text = std::fs::read_to_string(self.record()).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["operation"] == operation).count()
     }
 
     /// What was put into parameters.

@@ -1,7 +1,7 @@
 //! What should exist, worked out from what was declared, and what does exist, read from the sandbox's own records.
 //! Nothing here knows of farpost's planner, nor of its types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -103,8 +103,9 @@ pub(crate) fn found(content: &Value, stack: &str) -> Vec<String> {
     let owners: BTreeMap<&str, &str> =
         items.iter().filter_map(|item| Some((item.id.as_str(), item.owner.as_deref()?))).collect();
     let of = |id: &Value| owners.get(id.as_str().unwrap_or("-")).copied().unwrap_or("-").to_owned();
-    let mut lines: Vec<String> = Vec::new();
-    for item in items.iter().filter(|item| tag(item, "farpost/stack").as_deref() == Some(stack)) {
+    let ours: Vec<&Item> = items.iter().filter(|item| tag(item, "farpost/stack").as_deref() == Some(stack)).collect();
+    let (mut lines, superseded) = twice(&ours);
+    for item in ours.into_iter().filter(|item| !superseded.contains(&(item.owner.clone(), item.id.clone()))) {
         let Some(owner) = &item.owner else { continue };
         let one = &item.content;
         let rest = match item.collection.as_str() {
@@ -141,6 +142,8 @@ pub(crate) fn found(content: &Value, stack: &str) -> Vec<String> {
             "logs/groups" => one["retention"].to_string(),
             "ecs/clusters" => text(&one["settings"][0]["value"]),
             "ecs/families/revisions" => text(&one["value"]["containerDefinitions"][0]["image"]),
+            // Somebody else has ended it; what farpost ends, it waits for.
+            "ec2/instances" if one["phase"] == "ShuttingDown" => continue,
             "ec2/instances" => of(&one["subnet_id"]),
             "ecs/clusters/services" => {
                 let cluster = text(&one["cluster_arn"]);
@@ -160,6 +163,20 @@ pub(crate) fn found(content: &Value, stack: &str) -> Vec<String> {
     }
     lines.sort();
     lines
+}
+
+/// A line for each revision that says the same as the active one before it, and owner and id of those that are kept for
+/// rollbacks alone.
+fn twice(items: &[&Item]) -> (Vec<String>, BTreeSet<(Option<String>, String)>) {
+    let number = |item: &Item| item.content["value"]["revision"].as_u64();
+    let image = |item: &Item| text(&item.content["value"]["containerDefinitions"][0]["image"]);
+    let mut revisions: Vec<&Item> =
+        items.iter().copied().filter(|item| item.collection.ends_with("/revisions")).collect();
+    revisions.sort_by_key(|item| (item.owner.clone(), number(item)));
+    let pairs = revisions.windows(2).filter(|pair| pair[0].owner == pair[1].owner);
+    let lines = pairs.clone().filter(|pair| image(pair[0]) == image(pair[1]));
+    let lines = lines.map(|pair| format!("{} twice", pair[0].owner.as_deref().unwrap_or("-"))).collect();
+    (lines, pairs.map(|pair| (pair[0].owner.clone(), pair[0].id.clone())).collect())
 }
 
 fn text(value: &Value) -> String {
