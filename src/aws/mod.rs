@@ -71,6 +71,8 @@ pub struct Aws {
     /// Objects whose creation an earlier run began, and how that run was called.
     resumed: Mutex<BTreeMap<String, String>>,
     last_create: Mutex<Option<Instant>>,
+    /// When something was seen that another run had just created.
+    last_new: Mutex<Option<Instant>>,
     ec2: aws_sdk_ec2::Client,
     ecs: aws_sdk_ecs::Client,
     iam: aws_sdk_iam::Client,
@@ -150,6 +152,7 @@ impl Aws {
             run: Mutex::new(run_name()),
             resumed: Mutex::default(),
             last_create: Mutex::new(None),
+            last_new: Mutex::new(None),
             ec2: client!(aws_sdk_ec2),
             services: Services::new(ecs.clone(), patience.first / 2),
             ecs,
@@ -291,7 +294,12 @@ impl Aws {
         *self.last_create.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Repeats a call while AWS answers as if something that this run created did not exist yet. What counts as
+    /// Says that something is there which another run has just created, so that not every service knows it yet.
+    pub fn has_seen_new(&self) {
+        *self.last_new.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Repeats a call while AWS answers as if something that this run created, or saw new, did not exist yet. What counts as
     /// such an answer, and for how long, is in the table of `not_yet`; when nothing was created lately, the first answer
     /// stands.
     pub async fn eventually<T, F>(&self, call: impl Fn() -> F) -> Result<T, Fault>
@@ -301,7 +309,7 @@ impl Aws {
         let mut look = 0;
         loop {
             match call().await {
-                Err(fault) if not_yet::patience(&fault).is_some_and(|patience| self.has_created_within(patience)) => {
+                Err(fault) if not_yet::patience(&fault).is_some_and(|patience| self.may_lag_within(patience)) => {
                     tracing::debug!(%fault, look, "not visible yet, repeating");
                     tokio::time::sleep(self.patience.pause(look)).await;
                     look += 1;
@@ -313,13 +321,17 @@ impl Aws {
 
     /// Whether this run created or changed something so lately that answers may lag behind it.
     pub fn is_propagating(&self) -> bool {
-        self.has_created_within(not_yet::LONGEST)
+        is_within(not_yet::LONGEST, &self.last_create)
     }
 
-    fn has_created_within(&self, patience: Duration) -> bool {
-        let last = *self.last_create.lock().unwrap_or_else(PoisonError::into_inner);
-        last.is_some_and(|moment| moment.elapsed() < patience)
+    fn may_lag_within(&self, patience: Duration) -> bool {
+        [&self.last_create, &self.last_new].into_iter().any(|last| is_within(patience, last))
     }
+}
+
+/// Whether no more time than this has passed since.
+fn is_within(time: Duration, since: &Mutex<Option<Instant>>) -> bool {
+    since.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|moment| moment.elapsed() < time)
 }
 
 async fn sdk_config(access: &Access, http: Option<SharedHttpClient>) -> SdkConfig {

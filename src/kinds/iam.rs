@@ -42,6 +42,6 @@ pub(super) fn or_gone<T>(answer: Result<T, Fault>) -> Result<(), Fault> {
 pub(super) fn notice(aws: &Aws, created: &DateTime) {
     let created = SystemTime::try_from(*created).unwrap_or(SystemTime::UNIX_EPOCH);
     if SystemTime::now().duration_since(created).unwrap_or_default() < NEW {
-        aws.created();
+        aws.has_seen_new();
     }
 }

@@ -35,12 +35,13 @@ const LAG: Fault = Fault::Lag(Lag::Time(Duration::from_secs(8)));
 const TOO_LATE_TO_LAG: &[(&str, &str)] = &[
     ("sts:GetCallerIdentity", "asked before anything else, about nothing that was made"),
     ("iam:ListInstanceProfiles", "asked in surveys alone"),
+    ("ecs:ListTagsForResource", "asked in surveys alone, of what an earlier process has left"),
     ("ec2:DescribeVolumes", "asked in surveys alone, and an instance takes longer to start than answers lag"),
 ];
 
 /// Writes that need what was made a moment ago, of which at least so many must be refused for that. Others, a deletion
 /// for instance, find what they need however old the answer is.
-const WRITES_THAT_LAG: usize = 20;
+const WRITES_THAT_LAG: usize = 12;
 
 /// Why a fault does not meet an operation, where it does not.
 fn excused(fault: &Fault, operation: &str) -> bool {
@@ -56,7 +57,6 @@ const NOT_REACHED: &[(&str, &str)] = &[
     ("ecs:ListClusters", "asked to name what blocks a deletion"),
     ("ecs:ListServices", "asked to name what blocks a deletion"),
     ("ec2:DescribeSecurityGroupRules", "asked when another group's rules block a deletion"),
-    ("ecs:ListTagsForResource", "asked of a task whose definition is somebody else's"),
     ("secretsmanager:RestoreSecret", "needed when somebody else has deleted the secret of a code"),
 ];
 

@@ -172,6 +172,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let slow = outposts.clone().edit("exit 0", "sleep 60; exit 0");
     let running = until(&slow, "ecs:RunTask");
     scenarios.push(Scenario::new("outposts: another task", Some(&running), &outposts, Goal::Converge));
+    scenarios.push(Scenario::new("outposts: delete amid a task", Some(&running), &slow, Goal::Destroy));
     scenarios
 }
 

@@ -70,7 +70,9 @@ fn play_all(name: &str, sequences: u64) {
                     match play(seed, &mut story) {
                         Ok(count) => drop(processes.fetch_add(count, Ordering::Relaxed)),
                         Err(error) => {
-                            failures.lock().unwrap().push(format!("{SEED}={seed}:\n{}\n{error}", story.join("\n")));
+                            let failure = format!("{SEED}={seed}:\n{}\n{error}", story.join("\n"));
+                            println!("{failure}\n");
+                            failures.lock().unwrap().push(failure);
                         }
                     }
                 }
@@ -185,7 +187,7 @@ impl Sequence {
         }
         if self.chance.u8(..4) == 0 {
             // What is on its way is there, or gone.
-            self.account.live(tokio::time::sleep(SETTLED));
+            self.account.live(async { tokio::time::sleep(SETTLED).await });
             let start = || Start::new(&desired, goal);
             let (one, other) = (plan_only(&self.account, &start())?, plan_only(&self.account, &start())?);
             if one != other {
