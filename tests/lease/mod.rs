@@ -7,13 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use serde_json::Value;
 
 use crate::support::command::{Ran, STACK, Tree};
 use crate::support::python::{Moto, SandboxServer, sandbox_server};
+use crate::support::s3;
 
 const BUCKET: &str = "leases";
 const KEY: &str = "farpost/test.lease";
@@ -47,17 +46,9 @@ struct Account {
 
 impl Account {
     fn new(endpoint: &str) -> Self {
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-west-2"))
-            .endpoint_url(endpoint)
-            .force_path_style(true)
-            .credentials_provider(Credentials::new("AKIDEXAMPLE", "example", None, None, "test"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let account = Self { endpoint: endpoint.to_owned(), runtime, s3: Client::from_conf(config.build()) };
-        let place = CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::UsWest2);
-        let create = account.s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place.build());
-        account.runtime.block_on(create.send()).unwrap();
+        let account = Self { endpoint: endpoint.to_owned(), runtime, s3: s3::client(endpoint) };
+        account.runtime.block_on(s3::make_bucket(&account.s3, BUCKET));
         account
     }
 

@@ -1,22 +1,9 @@
 //! Where a stack has a lease, the use of a saved plan is noted for every machine.
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
-
 use super::{APPLY, SAVE, vpc};
 use crate::support::command::{Ran, STACK, Tree};
+use crate::support::s3;
 use crate::support::served::Served;
-
-fn s3(endpoint: &str) -> Client {
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-west-2"))
-        .endpoint_url(endpoint)
-        .force_path_style(true)
-        .credentials_provider(Credentials::new("AKIDEXAMPLE", "example", None, None, "test"));
-    Client::from_conf(config.build())
-}
 
 /// A run on a machine of this name, with a state of its own.
 fn on(machine: &str, served: &Served, tree: &Tree, arguments: &[&str]) -> Ran {
@@ -31,9 +18,8 @@ fn another_machine_knows_that_a_plan_was_applied() {
     let home = Tree::new(&[]);
     let served = Served::start(&home);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let place = CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::UsWest2).build();
-    let create = s3(&served.url).create_bucket().bucket("leases").create_bucket_configuration(place);
-    runtime.block_on(create.send()).unwrap();
+    let s3 = s3::client(&served.url);
+    runtime.block_on(s3::make_bucket(&s3, "leases"));
     let stack = STACK.replace("us-west-2}", "us-west-2, lease: {bucket: leases}}");
     let tree = Tree::new(&[("stack.yaml", &stack), ("vpcs.yaml", &vpc("a", ""))]);
     let apply = ["apply", "manifests", "--yes"];
@@ -47,7 +33,7 @@ fn another_machine_knows_that_a_plan_was_applied() {
     ran.complains(&["already-applied", "from another machine at 20"]);
     on("two", &served, &tree, &["plan", "manifests", "--detailed-exitcode"]).ends_with(0).prints(&["No changes"]);
     // What is noted is small, and beside the lease.
-    let listed = s3(&served.url).list_objects_v2().bucket("leases").send();
+    let listed = s3.list_objects_v2().bucket("leases").send();
     let listed = runtime.block_on(listed).unwrap();
     let keys: Vec<&str> = listed.contents().iter().filter_map(|one| one.key()).collect();
     assert!(keys.iter().any(|key| key.starts_with("farpost/test.lease.plans/")), "{keys:?}");

@@ -14,6 +14,7 @@ use super::inventory::{Census, difference};
 use super::process::{Ending, Start, connect, run_beside};
 use super::stacks::Stack;
 use super::tap::{Fate, Side};
+use crate::support::s3::make_bucket;
 
 /// How many there are, and how many of them die when they have made a few calls.
 const APPLIERS: usize = 16;
@@ -38,9 +39,7 @@ fn all_at_once(seed: u64, stack: &Stack, expected: &Census, machine: &dyn Fn(usi
         if let Some(lease) = &desired.stack.lease {
             let http = SharedHttpClient::new(SandboxClient::new(Arc::clone(&account.sandbox)));
             let stranger = connect("us-west-2", http).await.unwrap();
-            let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint("us-west-2".into());
-            let call = stranger.s3().create_bucket().bucket(&lease.bucket);
-            call.create_bucket_configuration(place.build()).send().await.unwrap();
+            make_bucket(stranger.s3(), &lease.bucket).await;
         }
         let processes = (0..APPLIERS).map(|number| {
             let side = if number % 2 == 0 { Side::Before } else { Side::After };

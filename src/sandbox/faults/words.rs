@@ -21,14 +21,33 @@ pub(super) struct Words {
     young: (u16, &'static str),
 }
 
-const JSON_EXPIRED: Said = (400, "ExpiredTokenException", "The security token included in the request is expired");
-const JSON_SIGNATURE: (u16, &str) = (400, "InvalidSignatureException");
-const QUERY_EXPIRED: Said = (403, "ExpiredToken", "The security token included in the request is expired");
-const QUERY_SIGNATURE: (u16, &str) = (403, "SignatureDoesNotMatch");
-const QUERY_THROTTLE: Said = (400, "Throttling", "Rate exceeded");
 const OVERLOADED: Said =
     (503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server.");
-const JSON_DENIED: (u16, &str) = (400, "AccessDeniedException");
+const UNKNOWN: &str = "The request processing has failed because of an unknown error, exception or failure.";
+
+/// How most services of JSON put it.
+const JSON: Words = Words {
+    service: "",
+    throttle: (400, "ThrottlingException", "Rate exceeded"),
+    internal: (500, "InternalServerError", "An error occurred on the server side."),
+    unavailable: OVERLOADED,
+    expired: (400, "ExpiredTokenException", "The security token included in the request is expired"),
+    denied: (400, "AccessDeniedException"),
+    old: (400, "InvalidSignatureException"),
+    young: (400, "InvalidSignatureException"),
+};
+
+/// How services of XML put it whose parameters are a form.
+const QUERY: Words = Words {
+    service: "",
+    throttle: (400, "Throttling", "Rate exceeded"),
+    internal: (500, "InternalFailure", UNKNOWN),
+    unavailable: OVERLOADED,
+    expired: (403, "ExpiredToken", "The security token included in the request is expired"),
+    denied: (403, "AccessDenied"),
+    old: (403, "SignatureDoesNotMatch"),
+    young: (403, "SignatureDoesNotMatch"),
+};
 
 const TABLE: &[Words] = &[
     Words {
@@ -43,76 +62,23 @@ const TABLE: &[Words] = &[
     },
     Words {
         service: "ecs",
-        throttle: (400, "ThrottlingException", "Rate exceeded"),
         internal: (500, "ServerException", "Service Unavailable. Please try again later."),
-        unavailable: OVERLOADED,
-        expired: JSON_EXPIRED,
-        denied: JSON_DENIED,
-        old: JSON_SIGNATURE,
-        young: JSON_SIGNATURE,
+        ..JSON
     },
-    Words {
-        service: "iam",
-        throttle: QUERY_THROTTLE,
-        internal: (
-            500,
-            "ServiceFailure",
-            "The request processing has failed because of an unknown error, exception or failure.",
-        ),
-        unavailable: OVERLOADED,
-        expired: QUERY_EXPIRED,
-        denied: (403, "AccessDenied"),
-        old: QUERY_SIGNATURE,
-        young: QUERY_SIGNATURE,
-    },
-    Words {
-        service: "sts",
-        throttle: QUERY_THROTTLE,
-        internal: (
-            500,
-            "InternalFailure",
-            "The request processing has failed because of an unknown error, exception or failure.",
-        ),
-        unavailable: OVERLOADED,
-        expired: QUERY_EXPIRED,
-        denied: (403, "AccessDenied"),
-        old: QUERY_SIGNATURE,
-        young: QUERY_SIGNATURE,
-    },
+    Words { service: "iam", internal: (500, "ServiceFailure", UNKNOWN), ..QUERY },
+    Words { service: "sts", ..QUERY },
     Words {
         service: "logs",
-        throttle: (400, "ThrottlingException", "Rate exceeded"),
-        internal: (
-            500,
-            "InternalFailure",
-            "The request processing has failed because of an unknown error, exception or failure.",
-        ),
+        internal: (500, "InternalFailure", UNKNOWN),
         unavailable: (503, "ServiceUnavailableException", "The service cannot complete the request."),
-        expired: JSON_EXPIRED,
-        denied: JSON_DENIED,
-        old: JSON_SIGNATURE,
-        young: JSON_SIGNATURE,
+        ..JSON
     },
     Words {
         service: "secretsmanager",
-        throttle: (400, "ThrottlingException", "Rate exceeded"),
         internal: (500, "InternalServiceError", "An error occurred on the server side."),
-        unavailable: OVERLOADED,
-        expired: JSON_EXPIRED,
-        denied: JSON_DENIED,
-        old: JSON_SIGNATURE,
-        young: JSON_SIGNATURE,
+        ..JSON
     },
-    Words {
-        service: "ssm",
-        throttle: (400, "ThrottlingException", "Rate exceeded"),
-        internal: (500, "InternalServerError", "An error occurred on the server side."),
-        unavailable: OVERLOADED,
-        expired: JSON_EXPIRED,
-        denied: JSON_DENIED,
-        old: JSON_SIGNATURE,
-        young: JSON_SIGNATURE,
-    },
+    Words { service: "ssm", ..JSON },
     Words {
         service: "tagging",
         throttle: (400, "ThrottledException", "Rate exceeded"),
@@ -121,11 +87,7 @@ const TABLE: &[Words] = &[
             "InternalServiceException",
             "The request processing failed because of an unknown error, exception, or failure. You can retry the request.",
         ),
-        unavailable: OVERLOADED,
-        expired: JSON_EXPIRED,
-        denied: JSON_DENIED,
-        old: JSON_SIGNATURE,
-        young: JSON_SIGNATURE,
+        ..JSON
     },
     Words {
         service: "s3",
