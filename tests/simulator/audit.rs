@@ -23,6 +23,9 @@ pub(crate) fn calls_are_planned(ran: &Ran, before: &Value, after: &Value) -> Res
             names.entry(owner).or_default().push(item.id);
         }
     }
+    for (owner, id) in activations(&ran.calls) {
+        names.entry(owner).or_default().push(id);
+    }
     let there: BTreeSet<String> = items(before).into_iter().filter_map(|item| item.owner).collect();
     let hosts = hosts(&ran.calls);
     let mut made = vec![false; plan.steps.len()];
@@ -72,6 +75,20 @@ fn hosts(calls: &[Called]) -> Vec<(String, String)> {
     let told = answers.flat_map(|answer| answer["containerInstances"].as_array().cloned().unwrap_or_default());
     let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
     told.map(|one| (text(&one, "containerInstanceArn"), text(&one, "ec2InstanceId"))).collect()
+}
+
+/// Whose the activations are that the process was told of, and their ids: one that it made without an answer may be gone
+/// by the end.
+fn activations(calls: &[Called]) -> Vec<(String, String)> {
+    let answers = calls.iter().filter(|call| call.operation == "ssm:DescribeActivations");
+    let answers = answers.filter_map(|call| serde_json::from_str::<Value>(&call.answer).ok());
+    let told = answers.flat_map(|answer| answer["ActivationList"].as_array().cloned().unwrap_or_default());
+    told.filter_map(|one| {
+        let tags = one["Tags"].as_array()?;
+        let owner = tags.iter().find(|tag| tag["Key"] == "farpost/resource")?["Value"].as_str()?;
+        Some((owner.to_owned(), one["ActivationId"].as_str()?.to_owned()))
+    })
+    .collect()
 }
 
 /// Whether a call is of the step's kind and names its object: by address, id, or anything else that is its own.
