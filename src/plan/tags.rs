@@ -3,7 +3,7 @@
 //! An object remembers in a tag which keys were declared for it, so that a key that is taken out of the manifest is
 //! taken off the object, and keys of others are left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -38,6 +38,15 @@ pub fn remember(declared: &Tags, all: &mut Tags) {
     if !text.is_empty() {
         all.insert(KEYS_TAG.to_owned(), text);
     }
+}
+
+/// The tag that remembers keys, of an object whose tags are kept in two places: what either of them remembers is ours. Where
+/// they do not remember the same, the text is none that anybody wants. None when neither remembers any.
+pub fn remembered_by_either(one: &Tags, other: &Tags) -> Option<(String, String)> {
+    let (one, other) = (one.get(KEYS_TAG), other.get(KEYS_TAG));
+    let keys: BTreeSet<&str> = [one, other].into_iter().flatten().flat_map(|text| text.split(BETWEEN)).collect();
+    let end = if one == other { "" } else { BETWEEN };
+    (!keys.is_empty()).then(|| (KEYS_TAG.to_owned(), Vec::from_iter(keys).join(BETWEEN) + end))
 }
 
 /// What has to be set and what taken off to bring `live` to `desired`.

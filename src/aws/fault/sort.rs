@@ -106,6 +106,8 @@ const BY_CODE: &[(&str, Cause)] = &[
     ("NoSuchEntity", Cause::NotFound),
     ("NoSuchEntityException", Cause::NotFound),
     ("Gateway.NotAttached", Cause::NotFound),
+    // Of an instance's profile.
+    ("NoSuchAssociation", Cause::NotFound),
     ("InvalidActivation", Cause::NotFound),
     ("InvalidActivationId", Cause::NotFound),
     // Of managed nodes and of whatever Systems Manager tags.

@@ -10,6 +10,7 @@ use super::read::{Sought, find};
 use super::spec::{DRAINING, ExternalInstanceSpec};
 use super::{CLUSTER_TAG, EXTERNAL_TAG};
 use crate::aws::{Aws, Cause, Fault, fault};
+use crate::kinds::iam::or_gone;
 use crate::kinds::instance::agent;
 use crate::kinds::{Changed, Found, Progress, Target};
 
@@ -87,7 +88,7 @@ async fn tag_node(aws: &Aws, node: &str, tags: &BTreeMap<String, String>) -> Res
         tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let tags = tags.map_err(|error| Fault::found(OPERATION, Cause::Invalid, error.to_string()))?;
     let call = aws.ssm().add_tags_to_resource().resource_type(ResourceTypeForTagging::ManagedInstance);
-    gone_is_done(call.resource_id(node).set_tags(Some(tags)).send().await.map_err(fault(OPERATION)))
+    or_gone(call.resource_id(node).set_tags(Some(tags)).send().await.map_err(fault(OPERATION)))
 }
 
 pub(super) async fn retag(
@@ -100,7 +101,7 @@ pub(super) async fn retag(
     if !remove.is_empty() {
         let call = aws.ssm().remove_tags_from_resource().resource_type(ResourceTypeForTagging::ManagedInstance);
         let call = call.resource_id(&detail.node).set_tag_keys(Some(remove.to_vec())).send();
-        gone_is_done(call.await.map_err(fault("ssm:RemoveTagsFromResource")))?;
+        or_gone(call.await.map_err(fault("ssm:RemoveTagsFromResource")))?;
     }
     tag_node(aws, &detail.node, set).await?;
     match &detail.arn {
@@ -125,7 +126,7 @@ async fn change_attributes(aws: &Aws, cluster: &str, arn: &str, live: &Spec, wan
         .collect();
     for some in gone?.chunks(ATTRIBUTES) {
         let call = aws.ecs().delete_attributes().cluster(cluster).set_attributes(Some(some.to_vec())).send();
-        gone_is_done(call.await.map_err(fault("ecs:DeleteAttributes")))?;
+        or_gone(call.await.map_err(fault("ecs:DeleteAttributes")))?;
     }
     let new: Result<Vec<Attribute>, _> = wanted
         .iter()
@@ -152,7 +153,7 @@ pub(super) async fn delete(aws: &Aws, live: &Found<Spec>) -> Result<Progress, Fa
         }
     }
     let call = aws.ssm().deregister_managed_instance().instance_id(&detail.node).send();
-    gone_is_done(call.await.map_err(fault("ssm:DeregisterManagedInstance")))?;
+    or_gone(call.await.map_err(fault("ssm:DeregisterManagedInstance")))?;
     Ok(Progress::Done)
 }
 
@@ -207,14 +208,7 @@ fn still_draining(detail: &Detail, cluster: &str, arn: &str, what: &str) -> Stri
 
 async fn deregister(aws: &Aws, cluster: &str, arn: &str) -> Result<(), Fault> {
     let call = aws.ecs().deregister_container_instance().cluster(cluster).container_instance(arn).force(false);
-    gone_is_done(call.send().await.map_err(fault("ecs:DeregisterContainerInstance")))
-}
-
-fn gone_is_done<T>(answer: Result<T, Fault>) -> Result<(), Fault> {
-    match answer {
-        Err(fault) if !fault.is_gone() => Err(fault),
-        _ => Ok(()),
-    }
+    or_gone(call.send().await.map_err(fault("ecs:DeregisterContainerInstance")))
 }
 
 fn detail(live: &Found<Spec>) -> Result<Detail, Fault> {

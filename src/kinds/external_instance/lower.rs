@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::spec::{ExternalInstanceSpec, is_custom};
 use crate::aws::ecs::tags_of;
 use crate::kinds::{Attributes, Found, Readiness};
+use crate::plan::tags;
 
 /// What stands for a tag that the container instance and the managed node do not have alike.
 const UNLIKE: &str = "(not on both)";
@@ -58,7 +59,7 @@ impl Host {
 }
 
 /// What both have alike; a tag that they do not is none of the values that anybody wants. Whose the host is, the
-/// container instance alone tells.
+/// container instance alone tells, and which keys are ours, either of them: a process may have died between the two.
 pub(super) fn alike(host: &BTreeMap<String, String>, node: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let keys: BTreeSet<&String> = host.keys().chain(node.keys()).collect();
     let pairs = keys.into_iter().filter(|key| !super::OF_NODE.contains(&key.as_str())).filter_map(|key| {
@@ -67,7 +68,9 @@ pub(super) fn alike(host: &BTreeMap<String, String>, node: &BTreeMap<String, Str
         let value = if of_host == node.get(key) || is_whose { of_host?.clone() } else { UNLIKE.to_owned() };
         Some((key.clone(), value))
     });
-    pairs.collect()
+    let mut all: BTreeMap<String, String> = pairs.collect();
+    all.extend(tags::remembered_by_either(host, node));
+    all
 }
 
 /// The id of a host: its cluster and its node, both of which it takes to find it.
@@ -199,14 +202,27 @@ mod tests {
         let tags = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
-        let host = tags(&[("a", "1"), ("b", "1"), ("c", "1"), ("farpost/resource", "ExternalInstance/x")]);
-        let node = tags(&[("a", "1"), ("b", "2"), ("d", "1"), ("farpost/resource", "Activation/y")]);
+        let host = tags(&[
+            ("a", "1"),
+            ("b", "1"),
+            ("c", "1"),
+            ("farpost/resource", "ExternalInstance/x"),
+            ("farpost/tag-keys", "a + b + c"),
+        ]);
+        let node = tags(&[
+            ("a", "1"),
+            ("b", "2"),
+            ("d", "1"),
+            ("farpost/resource", "Activation/y"),
+            ("farpost/tag-keys", "a + d"),
+        ]);
         let expected = tags(&[
             ("a", "1"),
             ("b", UNLIKE),
             ("c", UNLIKE),
             ("d", UNLIKE),
             ("farpost/resource", "ExternalInstance/x"),
+            ("farpost/tag-keys", "a + b + c + d + "),
         ]);
         assert_eq!(alike(&host, &node), expected);
     }

@@ -12,6 +12,7 @@ use super::calls::{http_tokens, profile, sdk_credits, sdk_shutdown_behavior, tog
 use super::spec::InstanceSpec;
 use super::{agent, remembered};
 use crate::aws::{Aws, Cause, Fault, fault};
+use crate::kinds::iam::or_gone;
 use crate::kinds::{Changed, Found, Progress, Target};
 
 pub(super) async fn update(
@@ -150,8 +151,13 @@ async fn change_profile(aws: &Aws, live: &Found<InstanceSpec>, name: Option<&str
                 let call = aws.ec2().replace_iam_instance_profile_association().association_id(association);
                 call.iam_instance_profile(profile(name)).send()
             };
-            aws.eventually(|| async { call().await.map_err(fault("ec2:ReplaceIamInstanceProfileAssociation")) })
-                .await?;
+            let replace =
+                aws.eventually(|| async { call().await.map_err(fault("ec2:ReplaceIamInstanceProfileAssociation")) });
+            match replace.await {
+                // It was replaced already, and the list has not heard of it.
+                Err(fault) if fault.is_gone() => return letting_go(),
+                answer => drop(answer?),
+            }
         }
         (None, Some(name)) => {
             let call = || {
@@ -165,7 +171,7 @@ async fn change_profile(aws: &Aws, live: &Found<InstanceSpec>, name: Option<&str
         }
         (Some(association), name) => {
             let call = aws.ec2().disassociate_iam_instance_profile().association_id(association).send();
-            call.await.map_err(fault("ec2:DisassociateIamInstanceProfile"))?;
+            or_gone(call.await.map_err(fault("ec2:DisassociateIamInstanceProfile")))?;
             if name.is_some() {
                 return letting_go();
             }

@@ -28,18 +28,18 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Insta
     let left = try_join_all(replaced.iter().map(|name| get(aws, name))).await?;
     found.extend(left.into_iter().flatten().filter(|one| one.tags.get(STACK_TAG) == Some(&scope.place.stack)));
     // An interrupted deletion leaves one without a role, which no role leads to; the role goes after it.
-    let is_emptied =
-        scope.purpose == Purpose::Survey && scope.shared.roles(aws).await?.iter().any(|role| is_alone(role, scope));
-    if scope.purpose == Purpose::Deep || is_emptied {
-        found.extend(strays(aws, scope, &found, is_emptied).await?);
+    let may_be_emptied =
+        scope.purpose == Purpose::Survey && scope.shared.roles(aws).await?.iter().any(|role| is_for_hosts(role, scope));
+    if scope.purpose == Purpose::Deep || may_be_emptied {
+        found.extend(strays(aws, scope, &found, may_be_emptied).await?);
     }
     Ok(found)
 }
 
-/// Whether a role of this stack is meant for instances and is in no profile.
-fn is_alone(role: &RoleDetail, scope: &Scope<'_>) -> bool {
+/// Whether a role of this stack is meant for instances.
+fn is_for_hosts(role: &RoleDetail, scope: &Scope<'_>) -> bool {
     let trust = role.assume_role_policy_document().unwrap_or_default();
-    role.instance_profile_list().is_empty() && trust.contains("ec2.amazonaws.com") && is_ours(role, scope)
+    trust.contains("ec2.amazonaws.com") && is_ours(role, scope)
 }
 
 fn is_ours(role: &RoleDetail, scope: &Scope<'_>) -> bool {
@@ -54,7 +54,7 @@ async fn strays(
     seen: &[Found<InstanceProfileSpec>],
     only_empty: bool,
 ) -> Result<Vec<Found<InstanceProfileSpec>>, Fault> {
-    let pages = aws.iam().list_instance_profiles().into_paginator().items().send();
+    let pages = aws.iam().list_instance_profiles().max_items(1000).into_paginator().items().send();
     let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("iam:ListInstanceProfiles"))?;
     let mut names = all
         .into_iter()
