@@ -215,14 +215,11 @@ pub async fn apply_waiting(
             () = &mut given_up => break,
         };
         let Some(joined) = joined else { break };
-        let (index, result, took) = match joined {
-            Ok(ended) => ended,
-            // A panic in a step is a bug of ours; the other steps go on and the run ends as failed.
-            Err(_) => {
-                tracing::error!("a step ended unexpectedly");
-                outcome.interrupted = true;
-                continue;
-            }
+        // A panic in a step is a bug of ours; the other steps go on and the run ends as failed.
+        let Ok((index, result, took)) = joined else {
+            tracing::error!("a step ended unexpectedly");
+            outcome.interrupted = true;
+            continue;
         };
         match &result {
             Ok(_) => queue.done(index, &|_| true),

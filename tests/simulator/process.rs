@@ -110,7 +110,7 @@ pub(crate) fn plan_only(account: &Account, start: &Start<'_>) -> Result<String, 
     account.live(async {
         let tap = wire(account, start);
         let aws = connect(&start.desired.stack.region, SharedHttpClient::new(tap)).await?;
-        let plan = make_plan(&aws, start).await?;
+        let plan = first_plan(&aws, start).await?;
         Ok(serde_json::to_string_pretty(&plan).unwrap())
     })
 }
@@ -177,7 +177,7 @@ async fn write(
     planned: &mut Option<Plan>,
     told: &mut Option<Outcome>,
 ) -> Ending {
-    let plan = match make_plan(aws, start).await {
+    let plan = match first_plan(aws, start).await {
         Ok(plan) => plan,
         Err(error) => return Ending::Failed(error),
     };
@@ -201,7 +201,7 @@ async fn write(
             let last = said.len().saturating_sub(12);
             Ending::Failed(format!("{:#?}\n{}", outcome.failed, said[last..].join("\n")))
         }
-        _ => match make_plan(aws, start).await {
+        _ => match make_plan(aws, start, Purpose::Survey).await {
             Err(error) => Ending::Failed(error),
             Ok(left) if left.is_empty() => Ending::Converged,
             Ok(left) => Ending::Failed(format!("left over: {:#?}", left.pending().collect::<Vec<_>>())),
@@ -211,12 +211,18 @@ async fn write(
     ending
 }
 
-async fn make_plan(aws: &Aws, start: &Start<'_>) -> Result<Plan, String> {
+/// As the commands do: before everything goes, a close look.
+async fn first_plan(aws: &Aws, start: &Start<'_>) -> Result<Plan, String> {
+    let purpose = if start.goal == Goal::Destroy { Purpose::Deep } else { Purpose::Survey };
+    make_plan(aws, start, purpose).await
+}
+
+async fn make_plan(aws: &Aws, start: &Start<'_>, purpose: Purpose<'_>) -> Result<Plan, String> {
     let desired = start.desired;
     let (place, wanted) = match start.goal {
         Goal::Converge => (desired.place(), desired.wanted()),
         Goal::Destroy => (desired.place(), Default::default()),
     };
-    let seen = survey(aws, &place, &wanted, Purpose::Survey).await.map_err(|error| error.to_string())?;
+    let seen = survey(aws, &place, &wanted, purpose).await.map_err(|error| error.to_string())?;
     Ok(plan(desired, &seen, start.goal, Guards { max_deletes: Some(usize::MAX) }, aws.counts()))
 }

@@ -69,7 +69,7 @@ async fn read_all(aws: &Aws, scope: &Scope<'_>, sought: &[Sought]) -> Result<Vec
     if sought.is_empty() && clusters.is_empty() && !has_role_of_hosts(scope) {
         // What is left of an interrupted deletion is a node alone. Who may not ask for nodes, or has an endpoint without
         // them, has taken none in.
-        let is_destroyed = scope.purpose == Purpose::Survey && scope.declared.is_empty();
+        let is_destroyed = scope.purpose != Purpose::Find && scope.declared.is_empty();
         if !is_destroyed || !may_ask(aws, &scope.place.stack).await {
             return Ok(Vec::new());
         }
