@@ -352,7 +352,10 @@ fn finish(
         Ok(id) => {
             states[index] = StepState::Done;
             outcome.done.push(address.clone());
-            run.has_created(&address);
+            // One that is deleted to be made again is not done with.
+            if work != Work::Delete || run.plan.changes[step.change].action == Action::Delete {
+                run.has_created(&address);
+            }
             let left = run.left().get(&address).cloned();
             outcome.left.extend(left.clone().map(|why| (address.clone(), why)));
             send(run, Event::Done { address, work, id, seconds: took.as_secs_f64(), left });
@@ -395,7 +398,8 @@ fn send(run: &Run, event: Event) {
 }
 
 impl Run {
-    /// Puts on record that a create is about to be sent, so that whoever comes after a crash knows what to look for.
+    /// Puts on record that a create is about to be sent, or a deletion whose remains are hard to find, so that whoever
+    /// comes after a crash knows what to look for.
     async fn is_creating(&self, address: &Address) -> Result<(), Stopped> {
         let Some(held) = &self.held else { return Ok(()) };
         // What an earlier run began is taken up with its tokens.

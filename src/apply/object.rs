@@ -398,6 +398,9 @@ impl<'a> Object<'a> {
 
     async fn delete(&self) -> Result<String, Stopped> {
         let Some(mut live) = self.change.live.clone() else { return Ok(String::new()) };
+        if self.kind.about().leaves_unseen {
+            self.run.is_creating(&self.step.address).await?;
+        }
         let most = durations::words(self.timeout);
         let (mut trouble, mut look) = (Trouble::default(), 0);
         let mut asked = false;

@@ -284,6 +284,11 @@ impl Aws {
         self.held().is_some_and(|held| held.unfinished().contains_key(address))
     }
 
+    /// Whether a run before ended amid the creation or deletion of an object of this kind.
+    pub fn has_unfinished(&self, kind: &str) -> bool {
+        self.held().is_some_and(|held| held.unfinished().keys().any(|address| address.kind == kind))
+    }
+
     /// From now on each attempt to change something is recorded.
     pub fn record(&self, audit: Audit) {
         self.writes.record(audit);

@@ -215,6 +215,8 @@ pub struct About {
     pub instead_of_itself: Option<&'static str>,
     /// Whether AWS forgets the tags of an object before its declaration goes, so that they are never compared.
     pub forgets_tags: bool,
+    /// What an interrupted deletion leaves is found by a close look alone, so that its beginning is put on record.
+    pub leaves_unseen: bool,
     /// Whether AWS takes tags with the object's creation alone, so that other tags are a matter of `update`.
     pub fixed_tags: bool,
     /// The type by which the tagging service knows its objects: `ec2:subnet`. A survey leaves a kind out when nothing
@@ -251,6 +253,7 @@ impl About {
         loses: &[],
         instead_of_itself: None,
         forgets_tags: false,
+        leaves_unseen: false,
         fixed_tags: false,
         tagged_as: None,
         also_tagged: &[],

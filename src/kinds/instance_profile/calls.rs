@@ -28,18 +28,21 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Insta
     let left = try_join_all(replaced.iter().map(|name| get(aws, name))).await?;
     found.extend(left.into_iter().flatten().filter(|one| one.tags.get(STACK_TAG) == Some(&scope.place.stack)));
     // An interrupted deletion leaves one without a role, which no role leads to; the role goes after it.
-    let may_be_emptied =
-        scope.purpose == Purpose::Survey && scope.shared.roles(aws).await?.iter().any(|role| is_for_hosts(role, scope));
+    let is_left = || async {
+        let roles = scope.shared.roles(aws).await?;
+        Ok::<_, Fault>(aws.has_unfinished("InstanceProfile") || roles.iter().any(|role| is_alone(role, scope)))
+    };
+    let may_be_emptied = scope.purpose == Purpose::Survey && is_left().await?;
     if scope.purpose == Purpose::Deep || may_be_emptied {
         found.extend(strays(aws, scope, &found, may_be_emptied).await?);
     }
     Ok(found)
 }
 
-/// Whether a role of this stack is meant for instances.
-fn is_for_hosts(role: &RoleDetail, scope: &Scope<'_>) -> bool {
+/// Whether a role of this stack is meant for instances and is in no profile.
+fn is_alone(role: &RoleDetail, scope: &Scope<'_>) -> bool {
     let trust = role.assume_role_policy_document().unwrap_or_default();
-    trust.contains("ec2.amazonaws.com") && is_ours(role, scope)
+    role.instance_profile_list().is_empty() && trust.contains("ec2.amazonaws.com") && is_ours(role, scope)
 }
 
 fn is_ours(role: &RoleDetail, scope: &Scope<'_>) -> bool {

@@ -33,6 +33,8 @@ impl Kind for InstanceProfile {
         ],
         replace: &["instanceProfileName", "path"],
         unmanaged: &["instanceProfileName"],
+        // Without its role, no role leads to it.
+        leaves_unseen: true,
         // IAM deletes a role only when it is in no profile.
         loses: &["Role"],
         calls: &[

@@ -1,8 +1,10 @@
 //! Key pairs, imported or made here.
 
 use aws_smithy_types::base64;
+use md5::Md5;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::input::{bad_value, missing_parameter, required, word};
@@ -12,7 +14,6 @@ use super::rsa::Key;
 use super::{Entry, tags, timestamp};
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
-use crate::sandbox::{md5, sha1};
 
 pub(super) const OPERATIONS: &[Entry] = &[
     ("ImportKeyPair", "KeyName! PublicKeyMaterial! TAGS", import),
@@ -77,7 +78,7 @@ fn create(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     let fields = [b"ssh-rsa".to_vec(), key.exponent.clone(), key.modulus.clone()];
     let blob: Vec<u8> =
         fields.iter().flat_map(|field| [&(field.len() as u32).to_be_bytes(), field.as_slice()].concat()).collect();
-    let digits: Vec<String> = sha1::digest(&key.pkcs8()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits: Vec<String> = Sha1::digest(key.pkcs8()).iter().map(|byte| format!("{byte:02x}")).collect();
     let public_key = format!("ssh-rsa {} {name}", base64::encode(blob));
     let mut answer = keep(state, call, name, "rsa", digits.join(":"), public_key)?;
     let mut material = "-----BEGIN RSA PRIVATE KEY-----\n".to_owned();
@@ -137,7 +138,7 @@ fn fingerprint(public_key: &str) -> Option<(&'static str, String)> {
             // The object identifier of rsaEncryption, and no parameters.
             let algorithm = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
             let info = der(0x30, &[der(0x30, &[algorithm.to_vec()]), der(0x03, &[vec![0], key])]);
-            let digits: Vec<String> = md5::digest(&info).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digits: Vec<String> = Md5::digest(&info).iter().map(|byte| format!("{byte:02x}")).collect();
             Some(("rsa", digits.join(":")))
         }
         ("ssh-ed25519", [b"ssh-ed25519", point]) if point.len() == 32 => {

@@ -1,10 +1,11 @@
 //! The checksums that clients send with a body; the SDKs send CRC32 unasked.
 
 use aws_smithy_types::base64;
+use md5::Md5;
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use crate::sandbox::wire::AwsError;
-use crate::sandbox::{md5, sha1};
 
 /// A kind of checksum: what it is called in a header, in a member and in words, and how it is computed.
 pub(super) struct Checksum {
@@ -37,7 +38,7 @@ pub(super) const CHECKSUMS: &[Checksum] = &[
         header: "x-amz-checksum-sha1",
         member: "ChecksumSHA1",
         name: "SHA1",
-        compute: |bytes| sha1::digest(bytes).to_vec(),
+        compute: |bytes| Sha1::digest(bytes).to_vec(),
     },
     Checksum {
         header: "x-amz-checksum-sha256",
@@ -71,7 +72,7 @@ pub(super) fn check(checksum: &Checksum, sent: &str, body: &[u8]) -> Result<(), 
 
 /// Refuses a body that does not fit its `Content-MD5`.
 pub(super) fn check_md5(sent: &str, body: &[u8]) -> Result<(), AwsError> {
-    if base64::encode(md5::digest(body)) == sent {
+    if base64::encode(Md5::digest(body)) == sent {
         return Ok(());
     }
     Err(AwsError::invalid("BadDigest", "The Content-MD5 you specified did not match what we received."))

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use md5::Md5;
 use serde_json::{Map, Value, json};
+use sha2::Digest as _;
 
 use super::{Bucket, Content, Object, bucket, not_implemented, required, wire};
 use crate::digest;
-use crate::sandbox::md5;
 use crate::sandbox::state::State;
 use crate::sandbox::wire::{AwsError, Call};
 
@@ -55,7 +56,7 @@ pub(super) fn put(state: &mut State, call: &Call) -> Result<Value, AwsError> {
 }
 
 fn etag(content: &Content) -> String {
-    let digits: String = md5::digest(&content.bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = Md5::digest(content.bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("\"{digits}\"")
 }
 
