@@ -33,6 +33,9 @@ pub(crate) struct Kill {
     pub(crate) lag: bool,
 }
 
+/// Longer than anything takes to end.
+const REST: Duration = Duration::from_secs(600);
+
 /// How long that is.
 const LAG: Duration = Duration::from_secs(8);
 
@@ -90,6 +93,12 @@ impl Scenario {
             calls.extend(ran.calls);
             match ran.ending {
                 Ending::Converged => {
+                    // What is on its way out when nothing is left to do is gone by then.
+                    account.live(async { tokio::time::sleep(REST).await });
+                    let rested = run(&account, Start::new(&self.desired, self.goal).on(machine.path().to_owned()));
+                    if rested.changes().next().is_some() || !matches!(rested.ending, Ending::Converged) {
+                        return Err(format!("it does not stay converged: {:#?}", rested.ending));
+                    }
                     let (census, after) = (account.census(), account.snapshot());
                     return Ok(Played { calls, census, after });
                 }

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::lower::lower;
 use super::spec::InstanceProfileSpec;
-use crate::aws::{Aws, Fault, fault};
+use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::iam::{notice, or_gone, sdk_tags, tags_of};
 use crate::kinds::{Blocker, Changed, Fate, Found, Progress, Purpose, STACK_TAG, Scope, Target, successor};
 
@@ -132,7 +132,13 @@ pub(super) async fn update(
     }
     if let Some(role) = &target.full.role {
         let call = || aws.iam().add_role_to_instance_profile().instance_profile_name(&live.id).role_name(role).send();
-        aws.eventually(|| async { call().await.map_err(fault("iam:AddRoleToInstanceProfile")) }).await?;
+        match aws.eventually(|| async { call().await.map_err(fault("iam:AddRoleToInstanceProfile")) }).await {
+            // There is room for one, and an answer that lags does not show it.
+            Err(fault) if fault.cause == Cause::Quota => {
+                return Ok(Progress::Waiting("a role is in it that is not visible yet".to_owned()));
+            }
+            answer => drop(answer?),
+        }
     }
     Ok(Progress::Done)
 }

@@ -185,7 +185,8 @@ fn undeclared(scope: &Scope<'_>) -> Vec<Found<TaskSpec>> {
     found.collect()
 }
 
-/// The one task that is waited for. Of several attempts the one of this run counts, then the one of the id.
+/// The one task that is waited for. Of several attempts the one of this run counts, then the one of the id, then one of a run
+/// that died, which this run takes for its own.
 async fn settle(aws: &Aws, scope: &Scope<'_>, id: &str) -> Result<Option<Found<TaskSpec>>, Fault> {
     let stack = scope.place.stack.as_str();
     let Some(Parts { cluster, name, attempt: attempt_id, started_by }) = parts(id) else { return Ok(None) };
@@ -212,11 +213,19 @@ async fn settle(aws: &Aws, scope: &Scope<'_>, id: &str) -> Result<Option<Found<T
         true => attempt.id == attempt_id,
         false => attempt.id == attempt_id || attempt.id.starts_with(&own),
     };
-    let attempt = attempts.iter().rev().filter(|attempt| attempt.digest == task.digest).find(counts);
-    let state = match attempt {
-        Some(attempt) => Some(attempt.state(aws).await?),
-        None => None,
-    };
+    let same = || attempts.iter().rev().filter(|attempt| attempt.digest == task.digest);
+    let (mut attempt, mut state) = (same().find(counts), None);
+    if let Some(attempt) = attempt {
+        state = Some(attempt.state(aws).await?);
+    } else if !is_own {
+        for other in same() {
+            let of_other = other.state(aws).await?;
+            if !matches!(of_other, State::Failed(_)) {
+                (attempt, state) = (Some(other), Some(of_other));
+                break;
+            }
+        }
+    }
     let mut found = match state {
         Some(State::Runs(why)) => task.found(attempt_id, Readiness::Pending(why)),
         Some(State::Failed(why)) => task.found(attempt_id, Readiness::Failed(why)),
