@@ -26,7 +26,7 @@ fn a_process_may_die_anywhere() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "every point takes minutes: cargo test --test it kill_matrix_long -- --ignored"]
 fn kill_matrix_long() {
     matrix(usize::MAX);
 }
