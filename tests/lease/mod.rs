@@ -104,13 +104,28 @@ fn writes(server: &SandboxServer) -> BTreeMap<String, u64> {
     calls.filter(|(name, _)| [":Create", ":Put", ":Delete", ":Tag"].iter().any(|verb| name.contains(verb))).collect()
 }
 
+/// The writes of a process that stands still, once what it had sent before has arrived.
+fn writes_at_rest(server: &SandboxServer) -> BTreeMap<String, u64> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut seen = (writes(server), Instant::now());
+    while seen.1.elapsed() < Duration::from_secs(1) {
+        assert!(Instant::now() < deadline, "it did not stand still");
+        std::thread::sleep(Duration::from_millis(20));
+        let now = writes(server);
+        if now != seen.0 {
+            seen = (now, Instant::now());
+        }
+    }
+    seen.0
+}
+
 #[test]
 fn who_comes_second_waits_or_is_refused() {
     let server = sandbox_server();
     let account = Account::new(&server.endpoint);
     let tree = Tree::new(&[("stack.yaml", &leased()), ("groups.yaml", &groups())]);
     let first = account.standing(&tree, "one", || is_at_work(&server));
-    let before = writes(&server);
+    let before = writes_at_rest(&server);
     let id = format!("process {}", first.id());
     // All at once, so that the first is not stopped for so long that it loses the lease.
     let lease = "s3://leases/farpost/test.lease";
