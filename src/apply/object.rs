@@ -501,7 +501,8 @@ impl<'a> Object<'a> {
     }
 
     async fn scoped(&self, purpose: Purpose<'_>, wanted: &[Wanted]) -> Result<Vec<Found>, Fault> {
-        let (known, shared, declared) = (Survey::default(), Shared::default(), WantedByKind::new());
+        let (known, declared) = (Survey::default(), WantedByKind::new());
+        let shared = Shared::about(&self.step.address);
         let place = &self.run.plan.place;
         let scope = Scope { place, wanted, purpose, declared: &declared, known: &known, shared: &shared };
         self.run.aws.eventually(|| self.kind.read(&self.run.aws, &scope)).await

@@ -404,6 +404,13 @@ pub struct Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// Whether an object that carries these tags of ours is of interest: who looks for one has no use for the rest of the
+    /// stack, of which every object may take a call.
+    pub fn seeks(&self, tags: &BTreeMap<String, String>) -> bool {
+        let is_it = |wanted: &Wanted| tags.get(RESOURCE_TAG).is_some_and(|tag| *tag == wanted.address.to_string());
+        self.purpose != Purpose::Find || self.wanted.iter().any(is_it)
+    }
+
     /// The declared objects whose key nothing in `found` has: to be looked for by name, in case an object of that
     /// name is somebody else's.
     pub fn unseen<S>(&self, found: &[Found<S>]) -> Vec<&Wanted> {

@@ -6,12 +6,15 @@ use aws_sdk_iam::types::{EntityType, RoleDetail};
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use tokio::sync::OnceCell;
 
+use crate::address::Address;
 use crate::aws::{Aws, Fault, fault};
-use crate::kinds::{KINDS, STACK_TAG};
+use crate::kinds::{KINDS, RESOURCE_TAG, STACK_TAG};
 
 /// Answers that several kinds read from.
 #[derive(Debug, Default)]
 pub struct Shared {
+    /// The one declared object that is asked about; the whole stack when absent.
+    only: Option<Address>,
     tagged: OnceCell<Vec<TaggedArn>>,
     roles: OnceCell<Vec<RoleDetail>>,
 }
@@ -38,16 +41,23 @@ fn types() -> impl Iterator<Item = &'static str> {
 }
 
 impl Shared {
+    /// For who looks for one object, and has no use for the rest of the stack.
+    pub fn about(address: &Address) -> Self {
+        Self { only: Some(address.clone()), ..Self::default() }
+    }
+
     /// Everything that carries the stack's tag, of the types that kinds name; IAM's objects are not told of by tag.
     /// The tagging service lags behind by seconds; whoever needs certainty asks the service itself for what is missing
     /// here.
     pub async fn tagged(&self, aws: &Aws, stack: &str) -> Result<&[TaggedArn], Fault> {
         let tagged = self.tagged.get_or_try_init(|| async {
-            let filter = TagFilter::builder().key(STACK_TAG).values(stack).build();
+            let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
+            let of_one = self.only.iter().map(|address| filter(RESOURCE_TAG, &address.to_string()));
+            let filters = [filter(STACK_TAG, stack)].into_iter().chain(of_one).collect();
             let pages = aws
                 .tagging()
                 .get_resources()
-                .tag_filters(filter)
+                .set_tag_filters(Some(filters))
                 .set_resource_type_filters(Some(types().map(str::to_owned).collect()))
                 .resources_per_page(100)
                 .into_paginator()

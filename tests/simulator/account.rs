@@ -3,13 +3,17 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use farpost::aws::Aws;
 use farpost::sandbox::Sandbox;
+use farpost::sandbox::client::SandboxClient;
 use farpost::sandbox::clock::Clock;
 use farpost::sandbox::world::World;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::inventory::{Census, census, members};
+use super::process::connect;
 
 /// An account that outlives the processes that work on it. Its time passes while somebody lives in it.
 #[derive(Clone)]
@@ -53,6 +57,12 @@ impl Account {
             self.clock.now();
             done
         })
+    }
+
+    /// Somebody else with access to it, whose calls never fail by themselves.
+    pub(crate) async fn stranger(&self) -> Aws {
+        let http = SharedHttpClient::new(SandboxClient::new(Arc::clone(&self.sandbox)));
+        connect(&self.sandbox.region(), http).await.unwrap()
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {

@@ -8,6 +8,7 @@
 mod account;
 mod appliers;
 mod audit;
+mod buckets;
 mod canary;
 mod chaos;
 mod coverage;
@@ -15,8 +16,10 @@ mod fuzz;
 mod inventory;
 mod kill_matrix;
 mod killed;
+mod others;
 mod process;
 mod proof;
+mod scale;
 mod scenarios;
 mod served;
 mod stacks;

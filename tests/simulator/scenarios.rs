@@ -1,5 +1,6 @@
 //! What is done to accounts: the examples made, changed, replaced and deleted, by processes that may not live long.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use farpost::sandbox::faults::{Fault, FaultRules, Faults, Lag, Rule};
 
 use super::account::{Account, Snapshot, folder};
 use super::inventory::Census;
-use super::process::{Ending, Start, run};
+use super::others::{self, Obstacle};
+use super::process::{Ending, Start, run, run_beside};
 use super::stacks::Stack;
 use super::tap::{Called, Fate, Side};
 
@@ -22,6 +24,8 @@ pub(crate) struct Scenario {
     goal: Goal,
     /// Hosts outside AWS that register as soon as they can.
     hosts: Vec<String>,
+    /// What somebody takes out of the way while a process waits for it, or after it has given up.
+    obstacle: Option<Obstacle>,
 }
 
 /// Where a process dies.
@@ -38,6 +42,9 @@ const REST: Duration = Duration::from_secs(600);
 
 /// How long that is.
 const LAG: Duration = Duration::from_secs(8);
+
+/// How long a process meets what is in its way.
+const OBSTRUCTED: Duration = Duration::from_secs(120);
 
 /// A scenario that came to its end.
 pub(crate) struct Played {
@@ -58,7 +65,18 @@ impl Scenario {
         let desired = stack.desired();
         let is_host = |resource: &&farpost::desired::Resource| resource.address.kind == "ExternalInstance";
         let hosts = desired.in_order().filter(is_host).map(|resource| resource.address.name.clone()).collect();
-        Self { name: name.to_owned(), before: before.cloned(), desired, goal, hosts }
+        Self { name: name.to_owned(), before: before.cloned(), desired, goal, hosts, obstacle: None }
+    }
+
+    /// The same with something in the way, which is there before.
+    fn obstructed(mut self, obstacle: Obstacle) -> Self {
+        let account = self.before.as_ref().map_or_else(Account::new, Account::from);
+        account.live(async {
+            obstacle.put(&account.stranger().await).await;
+            tokio::time::sleep(REST).await;
+        });
+        (self.before, self.obstacle) = (Some(account.snapshot()), Some(obstacle));
+        self
     }
 
     /// Runs until it converges. Each kill is met by a process of its own, which is the last of the scenario's that may
@@ -81,6 +99,7 @@ impl Scenario {
         }
         // One machine, whose record of creates outlives its processes.
         let machine = folder();
+        let mut obstacle = self.obstacle;
         let mut kills = kills.iter().copied().peekable();
         let (mut calls, mut since, was_killed) = (Vec::new(), 0, kills.len() > 0);
         for _ in 0..8 {
@@ -88,7 +107,18 @@ impl Scenario {
             let troubled = faults.is_some();
             let start =
                 Start::new(&self.desired, self.goal).fate(fate).among(faults.take()).on(machine.path().to_owned());
-            let ran = run(&account, start);
+            let ran = account.live(async {
+                let mut life = pin!(run_beside(&account, start));
+                let Some(there) = obstacle else { return life.await };
+                tokio::select! {
+                    biased;
+                    ran = &mut life => return ran,
+                    () = tokio::time::sleep(OBSTRUCTED) => {}
+                }
+                obstacle = None;
+                there.take_away(&account.stranger().await).await;
+                life.await
+            });
             since += ran.changes().count();
             calls.extend(ran.calls);
             match ran.ending {
@@ -109,6 +139,11 @@ impl Scenario {
                         .then(|| Arc::new(Faults::new(FaultRules { seed: 0, rules, ..FaultRules::default() })));
                     since = 0;
                 }
+                Ending::Deferred if obstacle.is_some() => account.live(async {
+                    let Some(there) = obstacle.take() else { return };
+                    there.take_away(&account.stranger().await).await;
+                    tokio::time::sleep(REST).await;
+                }),
                 Ending::Deferred if !self.hosts.is_empty() => account.install(&self.hosts),
                 // Among faults it may fail; that it reads what was is no excuse.
                 Ending::Failed(_) | Ending::Refused(_) if troubled && !was_killed => {}
@@ -182,7 +217,29 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let running = until(&slow, "ecs:RunTask");
     scenarios.push(Scenario::new("outposts: another task", Some(&running), &outposts, Goal::Converge));
     scenarios.push(Scenario::new("outposts: delete amid a task", Some(&running), &slow, Goal::Destroy));
+    scenarios.extend(obstructed());
     scenarios
+}
+
+/// Somebody else is in the way.
+fn obstructed() -> Vec<Scenario> {
+    let there = |stack: &Stack| {
+        let made = Scenario::new("there", None, stack, Goal::Converge).play(0, &[]);
+        made.unwrap_or_else(|error| panic!("{error}")).after
+    };
+    let network = others::empty_network();
+    let made = there(&network);
+    let delete = |name: &str| Scenario::new(name, Some(&made), &network, Goal::Destroy);
+    let host = Scenario::new("full Outpost: create", None, &others::one_host(), Goal::Converge);
+    let code = others::secret_code();
+    let account = Account::from(&there(&code));
+    account.live(async { others::delete_secret(&account.stranger().await).await });
+    vec![
+        delete("guests: delete").obstructed(Obstacle::Guests),
+        delete("neighbour: delete").obstructed(Obstacle::Neighbour),
+        host.obstructed(Obstacle::FullOutpost),
+        Scenario::new("deleted secret: renew", Some(&account.snapshot()), &code, Goal::Converge),
+    ]
 }
 
 /// The account when a process that makes a stack has died after this call.

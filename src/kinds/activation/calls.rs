@@ -30,7 +30,7 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<Activ
     for one in all.into_iter().map(One::new) {
         let Owner::Us(address) = crate::kinds::owner(&one.tags, &scope.place.stack) else { continue };
         let is_asked = !matches!(scope.purpose, Purpose::Settle(name) if name != address.name);
-        if address.kind == KIND && is_asked {
+        if address.kind == KIND && is_asked && scope.seeks(&one.tags) {
             ours.entry(address).or_default().push(one);
         }
     }

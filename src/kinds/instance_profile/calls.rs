@@ -84,7 +84,8 @@ async fn candidates(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<String>, Fault> 
         names.insert(name.to_lowercase(), name.to_owned());
     }
     for role in scope.shared.roles(aws).await? {
-        let is_ours = is_ours(role, scope);
+        // Who looks for one knows its name.
+        let is_ours = scope.purpose != Purpose::Find && is_ours(role, scope);
         for profile in role.instance_profile_list() {
             let name = profile.instance_profile_name();
             let key = name.to_lowercase();

@@ -25,7 +25,8 @@ pub(super) async fn read(aws: &Aws, scope: &Scope<'_>) -> Result<Vec<Found<RoleS
 
 fn is_wanted(detail: &RoleDetail, scope: &Scope<'_>) -> bool {
     let key = detail.role_name().unwrap_or_default().to_lowercase();
-    let is_ours = || tags_of(detail.tags()).get(STACK_TAG).is_some_and(|stack| *stack == scope.place.stack);
+    let tags = tags_of(detail.tags());
+    let is_ours = || tags.get(STACK_TAG) == Some(&scope.place.stack) && scope.seeks(&tags);
     let is_named = || scope.wanted.iter().any(|wanted| wanted.key.as_deref() == Some(key.as_str()));
     let is_of_a_service = detail.path().is_some_and(|path| path.starts_with("/aws-service-role/"));
     (is_ours() || is_named()) && !is_of_a_service

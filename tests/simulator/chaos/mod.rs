@@ -12,10 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use farpost::aws::Aws;
 use farpost::plan::Goal;
-use farpost::sandbox::client::SandboxClient;
 use farpost::sandbox::faults::{Fault, FaultRules, Faults, Lag, Rule};
 use fastrand::Rng;
 
@@ -23,7 +21,7 @@ use self::drift::Foreign;
 use self::model::{Declared, expected, found};
 use super::account::{Account, folder};
 use super::audit;
-use super::process::{Ending, Ran, Start, connect, plan_only, run};
+use super::process::{Ending, Ran, Start, plan_only, run};
 use super::stacks::Stack;
 use super::tap::{Fate, Side};
 
@@ -117,8 +115,7 @@ impl Sequence {
     fn new(seed: u64) -> Self {
         let account = Account::new();
         account.sandbox.remember(Lag::Time(LAG));
-        let http = SharedHttpClient::new(SandboxClient::new(Arc::clone(&account.sandbox)));
-        let stranger = Arc::new(account.live(connect("us-west-2", http)).unwrap());
+        let stranger = Arc::new(account.live(account.stranger()));
         let foreign = account.live(Foreign::plant(&account, &stranger));
         let machine = folder();
         Self {
