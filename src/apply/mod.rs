@@ -143,8 +143,8 @@ struct Run {
     held: Option<Held>,
     /// What a run that died had begun to create.
     unfinished: BTreeMap<Address, Begun>,
-    /// What this run has created, or was refused.
-    created: Mutex<BTreeSet<Address>>,
+    /// The objects whose creation ended, and whether they are there.
+    ended: Mutex<BTreeMap<Address, bool>>,
 }
 
 /// How long calls in flight may take to end once the run is told to stop.
@@ -169,7 +169,7 @@ pub async fn apply_waiting(
     events: mpsc::UnboundedSender<Event>,
     stop: CancellationToken,
 ) -> Outcome {
-    aws.start_run();
+    aws.start_run(&stop);
     let held = aws.held();
     let unfinished = held.as_ref().map(Held::unfinished).unwrap_or_default();
     if !unfinished.is_empty() {
@@ -194,7 +194,7 @@ pub async fn apply_waiting(
         looks,
         held,
         unfinished,
-        created: Mutex::default(),
+        ended: Mutex::default(),
     });
     let mut queue = Queue::new(&run.plan.steps);
     let mut states = vec![StepState::Open; run.plan.steps.len()];
@@ -249,7 +249,9 @@ pub async fn apply_waiting(
     }
     if let Some(held) = &run.held {
         settle(held, &run.plan);
-        run.created.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|address| held.created(address));
+        for (address, is_there) in &*run.ended.lock().unwrap_or_else(PoisonError::into_inner) {
+            if *is_there { held.made(address) } else { held.unmade(address) }
+        }
     }
     outcome
 }
@@ -263,7 +265,7 @@ pub fn settle(held: &Held, plan: &Plan) {
     let is_there = |change: &&Change| matches!(change.action, Action::None | Action::Update);
     for change in plan.changes.iter().filter(is_there).filter(|change| unfinished.contains_key(&change.address)) {
         if !is_awaited(&change.address) {
-            held.created(&change.address);
+            held.made(&change.address);
         }
     }
 }
@@ -354,7 +356,7 @@ fn finish(
             outcome.done.push(address.clone());
             // One that is deleted to be made again is not done with.
             if work != Work::Delete || run.plan.changes[step.change].action == Action::Delete {
-                run.has_created(&address);
+                run.has_ended(&address, work != Work::Delete);
             }
             let left = run.left().get(&address).cloned();
             outcome.left.extend(left.clone().map(|why| (address.clone(), why)));
@@ -402,15 +404,15 @@ impl Run {
     /// comes after a crash knows what to look for.
     async fn is_creating(&self, address: &Address) -> Result<(), Stopped> {
         let Some(held) = &self.held else { return Ok(()) };
-        // What an earlier run began is taken up with its tokens.
-        let run = self.unfinished.get(address).map_or_else(|| self.aws.run(), |begun| begun.run.clone());
+        // What an earlier run began may be taken up with its tokens.
+        let run = self.aws.run_of(&address.to_string());
         held.creating(address, &run).await.map_err(|lost| Stopped::Interrupted(format!("nothing was sent: {lost}")))
     }
 
-    /// How the create ended is known: AWS refused it, or shows the object. Whoever comes after a crash may be answered from
+    /// How the create ended is known: AWS shows the object, or refused it. Whoever comes after a crash may be answered from
     /// before that, so it stays on record until the run ends.
-    fn has_created(&self, address: &Address) {
-        self.created.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone());
+    fn has_ended(&self, address: &Address, is_there: bool) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone(), is_there);
     }
 
     fn absent(&self) -> std::sync::MutexGuard<'_, BTreeSet<usize>> {

@@ -14,7 +14,6 @@ use crate::aws::{Cause, Fault, is_looked_for};
 use crate::kinds::{
     AnyKind, Changed, Found, Owner, Progress, Purpose, Readiness, Scope, Target, Wanted, blockers, by_name,
 };
-use crate::lease::Held;
 use crate::manifest::{durations, substitute};
 use crate::observed::{Shared, Survey, WantedByKind};
 use crate::plan::{Action, Change, FieldChange, Order, Step, Work, carry_over, diff, keep, tags};
@@ -265,7 +264,7 @@ impl<'a> Object<'a> {
         let mut last: Option<Fault> = None;
         loop {
             if must_look && let Some(id) = self.look_for(target, wait, last.as_ref()).await? {
-                self.run.has_created(&target.address);
+                self.run.has_ended(&target.address, true);
                 return Ok(id);
             }
             if let Some(fault) = last.take().filter(|fault| fault.cause == Cause::AlreadyExists) {
@@ -283,7 +282,7 @@ impl<'a> Object<'a> {
                 must_look = fault.cause == Cause::NoAnswer;
                 wait = if must_look { aws.patience.settles } else { Duration::ZERO };
                 if !must_look {
-                    self.run.has_created(&target.address);
+                    self.run.has_ended(&target.address, false);
                 }
                 self.endure(fault.clone(), &mut trouble, &mut look).await?;
             }
@@ -297,11 +296,10 @@ impl<'a> Object<'a> {
         // Where what that run made is there, beside what it replaced, this is another.
         let unfinished = self.run.unfinished.get(&self.step.address).filter(|_| self.change.replaces.len() < 2);
         let Some(begun) = unfinished else { return Duration::ZERO };
-        let now = self.run.held.as_ref().map_or(begun.at, Held::now);
-        let age = Duration::try_from(now.duration_since(begun.at)).unwrap_or_default();
-        let wait = aws.patience.settles.saturating_sub(age);
-        // Later than that the token may stand for what was made then and is gone by now.
-        if !wait.is_zero() {
+        let settles = aws.patience.settles;
+        let wait = self.run.held.as_ref().map_or(settles, |held| held.may_hide(begun, settles));
+        // Later than that, or where it is known to have been made, the token may stand for what is gone by now.
+        if !wait.is_zero() && !begun.made {
             aws.resume(&self.step.address.to_string(), &begun.run);
         }
         wait

@@ -20,12 +20,14 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use self::count::CountCalls;
 pub use self::count::Counts;
@@ -37,7 +39,7 @@ pub use self::services::Services;
 use self::whole::Whole;
 use self::write::Writes;
 pub use self::write::{Audit, AuditLine, AuditOutcome, in_the_name_of, is_write};
-use crate::lease::Held;
+use crate::lease::{Begun, Held};
 
 /// How long one attempt may take. Control-plane calls answer within a second; an Outpost's link may be slow.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -73,6 +75,8 @@ pub struct Aws {
     last_create: Mutex<Option<Instant>>,
     /// When something was seen that another run had just created.
     last_new: Mutex<Option<Instant>>,
+    /// Cancelled when the run is told to stop.
+    stop: Mutex<CancellationToken>,
     ec2: aws_sdk_ec2::Client,
     ecs: aws_sdk_ecs::Client,
     iam: aws_sdk_iam::Client,
@@ -153,6 +157,7 @@ impl Aws {
             resumed: Mutex::default(),
             last_create: Mutex::new(None),
             last_new: Mutex::new(None),
+            stop: Mutex::default(),
             ec2: client!(aws_sdk_ec2),
             services: Services::new(ecs.clone(), patience.first / 2),
             ecs,
@@ -245,9 +250,13 @@ impl Aws {
     /// An idempotency token for creating `what` in this run, of at most 36 characters. It is the token of an earlier run
     /// for what that run began.
     pub fn token(&self, what: &str) -> String {
+        crate::digest::hex(&format!("{}{what}", self.run_of(what)))[..32].to_owned()
+    }
+
+    /// How the run is called that the token for this is made of: this one, or an earlier one that is taken up.
+    pub fn run_of(&self, what: &str) -> String {
         let resumed = self.resumed.lock().unwrap_or_else(PoisonError::into_inner).get(what).cloned();
-        let run = resumed.unwrap_or_else(|| self.run());
-        crate::digest::hex(&format!("{run}{what}"))[..32].to_owned()
+        resumed.unwrap_or_else(|| self.run())
     }
 
     /// How this run is called.
@@ -257,7 +266,8 @@ impl Aws {
 
     /// Makes the tokens that follow different from those before: what a later run creates is meant to be new, even
     /// when it looks the same.
-    pub fn start_run(&self) {
+    pub fn start_run(&self, stop: &CancellationToken) {
+        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
         self.deployments.clear();
         *self.run.lock().unwrap_or_else(PoisonError::into_inner) = run_name();
         self.resumed.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -281,12 +291,13 @@ impl Aws {
 
     /// Whether a run before began to create this object and did not come to the end of it.
     pub fn is_unfinished(&self, address: &crate::address::Address) -> bool {
-        self.held().is_some_and(|held| held.unfinished().contains_key(address))
+        self.held().is_some_and(|held| held.unfinished().get(address).is_some_and(|begun| !begun.made))
     }
 
     /// Whether a run before ended amid the creation or deletion of an object of this kind.
     pub fn has_unfinished(&self, kind: &str) -> bool {
-        self.held().is_some_and(|held| held.unfinished().keys().any(|address| address.kind == kind))
+        let is_it = |(address, begun): (&crate::address::Address, &Begun)| address.kind == kind && !begun.made;
+        self.held().is_some_and(|held| held.unfinished().iter().any(is_it))
     }
 
     /// From now on each attempt to change something is recorded.
@@ -314,7 +325,10 @@ impl Aws {
         let mut look = 0;
         loop {
             match call().await {
-                Err(fault) if not_yet::patience(&fault).is_some_and(|patience| self.may_lag_within(patience)) => {
+                Err(fault)
+                    if !self.is_stopping()
+                        && not_yet::patience(&fault).is_some_and(|patience| self.may_lag_within(patience)) =>
+                {
                     tracing::debug!(%fault, look, "not visible yet, repeating");
                     tokio::time::sleep(self.patience.pause(look)).await;
                     look += 1;
@@ -327,6 +341,11 @@ impl Aws {
     /// Whether this run created or changed something so lately that answers may lag behind it.
     pub fn is_propagating(&self) -> bool {
         is_within(not_yet::LONGEST, &self.last_create)
+    }
+
+    /// Whether the run was told to stop, so that nothing new is to begin.
+    fn is_stopping(&self) -> bool {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner).is_cancelled()
     }
 
     fn may_lag_within(&self, patience: Duration) -> bool {
@@ -351,7 +370,9 @@ async fn sdk_config(access: &Access, http: Option<SharedHttpClient>) -> SdkConfi
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(profile) = &access.profile {
-        loader = loader.profile_name(profile);
+        // Who names one means it, whatever the environment has.
+        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
+        loader = loader.profile_name(profile).credentials_provider(credentials);
     }
     if let Some(url) = &access.endpoint_url {
         loader = loader.endpoint_url(url);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::session::{Manifests, make_plan};
 use super::writer::{Locking, as_writer};
-use super::{Failure, Global, apply, talk};
+use super::{Failure, Global, apply, talk, word};
 use crate::apply::Wait;
 use crate::aws::{Access, Aws, Patience};
 use crate::desired::{Desired, LeasePlace, Stack};
@@ -47,10 +47,8 @@ pub(super) async fn destroy(global: &Global, args: &DestroyArgs) -> Result<ExitC
         }
         _ => {
             let declared = Manifests { paths: args.paths.clone() }.load(global)?;
-            check_name(args, &declared.stack.name)?;
-            let mut nothing = Desired::nothing(declared.stack);
-            nothing.rules = declared.rules;
-            nothing
+            check_name(global, args, &declared.stack.name)?;
+            declared.destroyed()
         }
     };
     as_writer(global, &nothing.stack, &args.locking, async |writer| {
@@ -76,9 +74,10 @@ fn s3_url(text: &str) -> Result<(String, String), String> {
 }
 
 /// Refuses to delete a stack whose name nobody has typed, or another one than the one that was.
-fn check_name(args: &DestroyArgs, name: &str) -> Result<(), Failure> {
-    let paths: Vec<String> = args.paths.iter().map(|path| path.display().to_string()).collect();
-    let command = format!("farpost destroy {} --stack {name} --yes", paths.join(" "));
+fn check_name(global: &Global, args: &DestroyArgs, name: &str) -> Result<(), Failure> {
+    let paths: Vec<String> = args.paths.iter().map(|path| word(&path.to_string_lossy())).collect();
+    // Where that leads is part of it: the same command without it may be about the real account.
+    let command = format!("farpost destroy {} --stack {} --yes{}", paths.join(" "), word(name), global.target());
     let (code, message) = match &args.stack {
         Some(typed) if typed == name => return Ok(()),
         Some(typed) => ("another-stack", format!("the manifests are those of the stack {name}, and not of {typed}")),

@@ -23,9 +23,10 @@ mod watch;
 mod writer;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -78,6 +79,27 @@ pub struct Global {
     /// Tell more: -v what is done, -vv every call to AWS
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+impl Global {
+    /// What leads to the same AWS again, for a command to copy: ` --sandbox=FILE`.
+    pub(crate) fn target(&self) -> String {
+        let sandbox = self.sandbox.as_ref().map(|path| path.display().to_string());
+        let flags = [
+            ("--sandbox=", &sandbox),
+            ("--endpoint-url ", &self.endpoint_url),
+            ("--profile ", &self.profile),
+            ("--region ", &self.region),
+        ];
+        let given = flags.into_iter().filter_map(|(flag, value)| Some(format!(" {flag}{}", word(value.as_ref()?))));
+        given.collect()
+    }
+}
+
+/// A word of a command to copy.
+pub(crate) fn word(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./:=@%+,".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { crate::hosts::quote::shell(text) }
 }
 
 /// How results are written.
@@ -184,6 +206,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A blocked read of standard input must not keep the process alive.
     runtime.shutdown_background();
     match result {
+        Ok(code) if code == ExitCode::SUCCESS && !WAS_PRINTED.load(Ordering::Relaxed) => ExitCode::FAILURE,
         Ok(code) => code,
         Err(failure) => failure.report(&cli.global),
     }
@@ -229,10 +252,19 @@ fn start_log(global: &Global) {
     }
 }
 
-/// Writes data to standard output. A reader that went away is no error of ours.
+/// Whether all data for standard output was written.
+static WAS_PRINTED: AtomicBool = AtomicBool::new(true);
+
+/// Writes data to standard output. A reader that went away is no error of ours; a disk that is full makes the command
+/// fail, at its end.
 pub(crate) fn print(text: &str) {
     let mut out = anstream::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe && WAS_PRINTED.swap(false, Ordering::Relaxed) => {
+            talk(&format!("error: standard output cannot be written: {error}\n"));
+        }
+        _ => {}
+    }
 }
 
 /// Writes talk to standard error.

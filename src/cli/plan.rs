@@ -47,7 +47,7 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<ExitCode, F
     let aws = connect(global, &desired.stack).await?;
     let plan = make_plan(&aws, &desired, Goal::Converge, args.reading.guards(), args.reading.deep).await?;
     show(global, &plan);
-    args.saving.save(&desired, &plan, args.reading.deep)?;
+    args.saving.save(global, &desired, &plan, args.reading.deep)?;
     if !plan.refusals.is_empty() {
         return Ok(Failure::REFUSED.into());
     }

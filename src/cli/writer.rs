@@ -1,8 +1,9 @@
 //! What the commands that write to a stack have in common: they take its lock and its lease before they look, stop when
 //! they are told to or the lease is lost, and give both up.
 
+use std::ffi::OsString;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,13 +30,14 @@ pub(super) struct Locking {
     lock_timeout: Duration,
     /// Record every call that changes something in this file, a JSON object a line; in a directory, in a file of its own
     #[arg(long, value_name = "FILE", env = "FARPOST_AUDIT")]
-    audit: Option<PathBuf>,
+    audit: Option<OsString>,
 }
 
 impl Locking {
     /// Begins to record what is written to a stack, if that was asked for.
     pub(super) fn record(&self, aws: &Aws, stack: &Stack) -> Result<(), Failure> {
-        let Some(path) = &self.audit else { return Ok(()) };
+        // A variable that is empty is one that is not set.
+        let Some(path) = self.audit.as_ref().filter(|path| !path.is_empty()).map(Path::new) else { return Ok(()) };
         let audit = Audit::open(path, &stack.name, Timestamp::now()).map_err(|error| {
             let message = format!("the audit {} cannot be written: {error}; nothing was changed", path.display());
             Failure::because(message, "name a file or a directory that you may write, with --audit")

@@ -33,6 +33,8 @@ pub struct Desired {
     resources: BTreeMap<Address, Resource>,
     /// What everything needs comes before it.
     order: Vec<Address>,
+    /// Lifecycles of what is to be destroyed, as far as manifests of it are at hand.
+    leaving: BTreeMap<Address, Lifecycle>,
     /// Rules of the user's own.
     pub rules: Vec<UserRule>,
     /// Manifest files without a letter in them: with one of those, what is not declared is not deleted.
@@ -81,10 +83,23 @@ impl Desired {
             stack,
             resources: BTreeMap::new(),
             order: Vec::new(),
+            leaving: BTreeMap::new(),
             rules: Vec::new(),
             blank: Vec::new(),
             others: Vec::new(),
         }
+    }
+
+    /// Nothing in place of what is declared, as for the destruction of that.
+    #[must_use]
+    pub fn destroyed(self) -> Self {
+        let leaving = self.resources.into_values().map(|resource| (resource.address, resource.lifecycle)).collect();
+        Self { leaving, rules: self.rules, ..Self::nothing(self.stack) }
+    }
+
+    /// The lifecycle of an object, if there is a manifest of it.
+    pub fn lifecycle(&self, address: &Address) -> Option<&Lifecycle> {
+        self.resources.get(address).map(|resource| &resource.lifecycle).or_else(|| self.leaving.get(address))
     }
 
     /// Every document that was read, as data, by kind and name. [`check`] makes the same of them again.
@@ -204,7 +219,8 @@ pub fn check(documents: Vec<Document>) -> (Option<Desired>, Vec<Diagnostic>) {
     }));
     resources.values().for_each(hide_secrets);
     let order = graph::order(&mut resources, &mut findings);
-    let desired = Desired { stack: stack.unwrap_or_default(), resources, order, rules, blank: Vec::new(), others };
+    let nothing = Desired::nothing(stack.unwrap_or_default());
+    let desired = Desired { resources, order, rules, others, ..nothing };
     findings.extend(rules::check(&desired, Timestamp::now()));
     link::keys(&desired, &mut findings);
     let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);

@@ -536,3 +536,58 @@ async fn a_profile_that_is_made_anew_on_another_path_is_given_to_the_hosts() {
     );
     trial.destroy(&moved).await;
 }
+
+/// ECS attaches interfaces for tasks, and then EC2 changes groups by the interface alone.
+#[tokio::test]
+async fn groups_change_beside_the_interfaces_of_tasks() {
+    let text = hosts().replace("count: 2", "count: 1");
+    let mut trial = trial().await;
+    trial.converge(&text).await;
+    let aws = std::sync::Arc::clone(&trial.aws);
+    let container = aws_sdk_ecs::types::ContainerDefinition::builder().name("job").image("busybox").memory(64).build();
+    let register = aws.ecs().register_task_definition().family("job").container_definitions(container);
+    register.network_mode(aws_sdk_ecs::types::NetworkMode::Awsvpc).send().await.unwrap();
+    let subnets = aws.ec2().describe_subnets().send().await.unwrap();
+    let network = aws_sdk_ecs::types::AwsVpcConfiguration::builder().subnets(subnets.subnets()[0].subnet_id().unwrap());
+    let network = network.build().unwrap();
+    let network = aws_sdk_ecs::types::NetworkConfiguration::builder().awsvpc_configuration(network).build();
+    let run = aws.ecs().run_task().cluster("branch-17").task_definition("job").network_configuration(network);
+    assert_eq!(run.send().await.unwrap().tasks().len(), 1);
+    let interfaces = aws.ec2().describe_network_interfaces().send().await.unwrap();
+    assert_eq!(interfaces.network_interfaces().len(), 2);
+    let group = "---\napiVersion: farpost/v1\nkind: SecurityGroup\nmetadata: {name: more}\n\
+                 spec: {vpcId: \"${Vpc.branch}\", description: More}\n";
+    let changed =
+        text.replace("    - ${SecurityGroup.hosts}\n", "    - ${SecurityGroup.hosts}\n    - ${SecurityGroup.more}\n");
+    assert_ne!(changed, text);
+    trial.converge(&format!("{changed}{group}")).await;
+    assert_eq!(count(&trial, "ec2:ModifyNetworkInterfaceAttribute"), 1);
+}
+
+/// A role that is full has no room for what is new beside what is old.
+#[tokio::test]
+async fn a_full_role_exchanges_its_policies() {
+    let text = |last: &str, document: &str| {
+        let own = (0..9).map(|number| format!("arn:aws:iam::123456789012:policy/own{number}"));
+        let arns: Vec<String> = own.chain([format!("arn:aws:iam::aws:policy/{last}")]).collect();
+        format!(
+            "apiVersion: farpost/v1\nkind: Stack\nmetadata: {{name: full}}\nspec: {{account: \"123456789012\", region: \
+             us-west-2}}\n---\napiVersion: farpost/v1\nkind: Role\nmetadata: {{name: full}}\nspec: \
+             {{assumeRolePolicyDocument: {{Version: \"2012-10-17\", Statement: [{{Effect: Allow, Action: sts:AssumeRole, \
+             Principal: {{Service: ec2.amazonaws.com}}}}]}}, managedPolicyArns: [{}], inlinePolicies: {{{document}: {{Version: \
+             \"2012-10-17\", Statement: [{{Effect: Allow, Action: s3:GetObject, Resource: \"arn:aws:s3:::{}/*\"}}]}}}}}}\n",
+            arns.join(", "),
+            "b".repeat(6000),
+        )
+    };
+    let mut trial = Trial::new().await;
+    for number in 0..9 {
+        let document =
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+        let call = trial.aws.iam().create_policy().policy_name(format!("own{number}")).policy_document(document);
+        call.send().await.unwrap();
+    }
+    trial.converge(&text("ReadOnlyAccess", "one")).await;
+    trial.converge(&text("PowerUserAccess", "two")).await;
+    trial.destroy(&text("PowerUserAccess", "two")).await;
+}

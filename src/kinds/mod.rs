@@ -189,6 +189,8 @@ pub struct About {
     pub attributes: &'static [(&'static str, &'static str)],
     /// Paths whose change needs a new object; everything else changes in place. A path covers what is below it.
     pub replace: &'static [&'static str],
+    /// Paths that no two objects have alike, where the object has no name that AWS would tell it by.
+    pub exclusive: &'static [&'static str],
     /// Values that such a path can be changed to in place after all.
     pub in_place: &'static [(&'static str, &'static str)],
     /// Paths that AWS never learns, because farpost alone goes by them: never compared.
@@ -242,6 +244,7 @@ impl About {
         id_prefix: None,
         attributes: &[],
         replace: &[],
+        exclusive: &[],
         in_place: &[],
         local: &[],
         moving: &[],

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::keeper::{Command, Keeper, Remote};
 use super::local::Local;
-use super::record::{Begun, Record, Unfinished};
+use super::record::{Begun, Record, SHOWN, Unfinished};
 use super::{Clock, FENCED, Moment};
 use crate::address::Address;
 
@@ -188,9 +187,10 @@ impl Held {
         }
     }
 
-    /// What time it is by the clock of the record.
-    pub fn now(&self) -> Timestamp {
-        (self.inner.core.clock)()
+    /// For how much longer AWS may not show that, where what was asked for shows after `settles`.
+    pub fn may_hide(&self, begun: &Begun, settles: Duration) -> Duration {
+        let most = if begun.made { settles.min(SHOWN) } else { settles };
+        most.saturating_sub(begun.age((self.inner.core.clock)()))
     }
 
     /// Which holder of the lease this one is, counted from the first; 1 when there is no lease.
@@ -208,7 +208,7 @@ impl Held {
         core.check()?;
         let mut written = core.written.subscribe();
         let asked = {
-            let begun = Begun { at: (core.clock)(), run: run.to_owned() };
+            let begun = Begun { at: (core.clock)(), run: run.to_owned(), made: false };
             let mut state = core.state();
             state.creating.insert(address.clone(), begun);
             state.asked += 1;
@@ -227,20 +227,30 @@ impl Held {
         }
     }
 
-    /// Says how that ended is known: the object is there under its id, or was refused. Recorded with the next write.
-    pub fn created(&self, address: &Address) {
+    /// Says that it is there under its id. It stays on record while answers may be from before that. Recorded with the next
+    /// write.
+    pub fn made(&self, address: &Address) {
+        let state = &mut *self.inner.core.state();
+        [&mut state.creating, &mut state.inherited]
+            .into_iter()
+            .filter_map(|all| all.get_mut(address))
+            .for_each(|begun| begun.made = true);
+    }
+
+    /// Says that it is not there, for certain: it was refused, or is deleted. Recorded with the next write.
+    pub fn unmade(&self, address: &Address) {
         let mut state = self.inner.core.state();
         state.creating.remove(address);
         state.inherited.remove(address);
     }
 
     /// What a holder before may have created without knowing. Whoever wants to create one of these
-    /// looks for it until AWS shows everything that was made by now, and then says [`Held::created`].
+    /// looks for it until AWS shows everything that was made by now, and then says [`Held::made`] or [`Held::unmade`].
     pub fn unfinished(&self) -> BTreeMap<Address, Begun> {
         self.inner.core.state().inherited.clone()
     }
 
-    /// Gives the lease and the lock up. What was not [`created`](Held::created) is left to the next holder.
+    /// Gives the lease and the lock up. What is neither [`made`](Held::made) nor [`unmade`](Held::unmade) is left to the next holder.
     ///
     /// # Errors
     /// It was lost before, or S3 did not answer in time: then it expires by itself.

@@ -36,10 +36,11 @@ pub(super) struct Local {
 }
 
 /// Where locks are kept: what XDG says, the state folder of the user's home, or the system's folder for what is
-/// temporary.
+/// temporary. A user without `HOME`, as in a system's unit, has the home that the system knows of.
 pub fn folder() -> PathBuf {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
+    let home = || std::env::home_dir().filter(|home| home.is_absolute());
+    let state = set("XDG_STATE_HOME").or_else(|| home().map(|home| home.join(".local/state")));
     let wanted = state.map(|state| state.join("farpost"));
     let fallback = std::env::temp_dir().join(format!("farpost-{}", machine::user()));
     match wanted {

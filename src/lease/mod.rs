@@ -139,8 +139,14 @@ impl Locked {
             let dead = local.dead_holder();
             let taken = take::take(&lease, &object, &mut record, dead.as_deref(), until).await?;
             if let Some(before) = taken.before {
-                inherited = local.unfinished(true);
-                inherited.extend(before);
+                let own = std::mem::replace(&mut inherited, local.unfinished(true));
+                for (address, mut begun) in before {
+                    // What this machine began is dated by its own clock.
+                    if own.get(&address) != Some(&begun) {
+                        begun.distrust_clock(clock());
+                    }
+                    inherited.insert(address, begun);
+                }
             }
             remote = Some(keeper::Remote { object, etag: taken.etag, renewed: taken.at });
         }

@@ -17,7 +17,14 @@ const FORMAT: &str = "farpost/v1";
 /// After this, every look at AWS shows what was made before.
 const OLD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Creates whose end is not known.
+/// How far apart the clocks of two machines that can sign requests may be, 5 minutes from AWS's each, and a minute in which
+/// answers may lag.
+const APART: Duration = Duration::from_secs(11 * 60);
+
+/// After this, every look shows what was made and has been seen once.
+pub(super) const SHOWN: Duration = Duration::from_secs(20);
+
+/// Creates whose end is not known, or so near that answers may be from before it.
 pub(super) type Unfinished = BTreeMap<Address, Begun>;
 
 /// A create that was begun.
@@ -26,6 +33,23 @@ pub struct Begun {
     pub at: Timestamp,
     /// How the run was called that began it; its idempotency tokens come from that.
     pub run: String,
+    /// Whether it is known to have been made, so that only answers that lag can hide it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
+}
+
+impl Begun {
+    /// Takes it for begun now, as far as the clock of the machine that began it may be wrong.
+    pub(super) fn distrust_clock(&mut self, now: Timestamp) {
+        if self.age(now) < APART {
+            self.at = now;
+        }
+    }
+
+    /// How long ago it was. A time that is yet to come is of a clock that was ahead.
+    pub(super) fn age(&self, now: Timestamp) -> Duration {
+        Duration::try_from(now.duration_since(self.at)).unwrap_or_default()
+    }
 }
 
 /// A lease, held or given up.
@@ -116,5 +140,5 @@ impl Record {
 
 /// Drops what is so old that looking longer tells nothing more.
 pub(super) fn forget_old(unfinished: &mut Unfinished, now: Timestamp) {
-    unfinished.retain(|_, begun| Duration::try_from(now.duration_since(begun.at)).is_ok_and(|age| age < OLD));
+    unfinished.retain(|_, begun| begun.age(now) < if begun.made { SHOWN } else { OLD });
 }

@@ -105,6 +105,10 @@ pub(super) async fn take(
                     silent = None;
                 }
                 let since = standing.as_ref().filter(|known| known.etag == etag).map(|known| known.since);
+                if since.is_none() {
+                    // Somebody wrote since: what was sent before that did not take it.
+                    begun = None;
+                }
                 let since = since.unwrap_or_else(Instant::now);
                 standing = Some(Standing { record: *seen, etag, since });
             }
@@ -127,7 +131,7 @@ pub(super) async fn take(
 
 /// Makes the record what is to be written over what stands there.
 fn prepare(record: &mut Record, standing: Option<&Standing>, now: Timestamp) {
-    record.number = standing.map_or(1, |standing| standing.record.number + 1);
+    record.number = standing.map_or(1, |standing| standing.record.number.saturating_add(1));
     record.creating = standing.map(|standing| standing.record.creating.clone()).unwrap_or_default();
     record.beat += 1;
     (record.acquired, record.heartbeat) = (now, now);

@@ -5,7 +5,7 @@
 
 mod shared;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
@@ -67,6 +67,9 @@ pub struct WrongAccount {
 
 /// Reads every kind, as few calls as there can be, all kinds at once but for those that need another's answer.
 ///
+/// Where a run before ended amid a create of what nobody wants any more, it reads until AWS shows that, or would: nobody
+/// else will look for it.
+///
 /// # Errors
 /// The account is another one, or reads failed.
 pub async fn survey(
@@ -75,6 +78,32 @@ pub async fn survey(
     wanted: &WantedByKind,
     purpose: Purpose<'_>,
 ) -> Result<Survey, SurveyError> {
+    let mut look = 0;
+    loop {
+        let survey = read(aws, place, wanted, purpose).await?;
+        let Some(address) = hidden(aws, place, wanted, &survey) else { return Ok(survey) };
+        if look == 0 {
+            tracing::warn!("an earlier run ended while it was creating {address}; looking until AWS would show it");
+        }
+        tokio::time::sleep(aws.patience.pause(look)).await;
+        look += 1;
+    }
+}
+
+/// What an earlier run may have created a moment ago, nobody wants and AWS does not show.
+fn hidden(aws: &Aws, place: &Place, wanted: &WantedByKind, survey: &Survey) -> Option<Address> {
+    let held = aws.held()?;
+    let is_wanted = |address: &Address| {
+        wanted.get(&address.kind).is_some_and(|wanted| wanted.iter().any(|one| one.address == *address))
+    };
+    let is_there =
+        |address: &Address| survey.all().any(|(_, found)| found.owner(&place.stack) == Owner::Us(address.clone()));
+    let unfinished =
+        held.unfinished().into_iter().filter(|(_, begun)| !held.may_hide(begun, aws.patience.settles).is_zero());
+    unfinished.map(|(address, _)| address).find(|address| !is_wanted(address) && !is_there(address))
+}
+
+async fn read(aws: &Aws, place: &Place, wanted: &WantedByKind, purpose: Purpose<'_>) -> Result<Survey, SurveyError> {
     let shared = Shared::default();
     check_account(aws, place, &shared).await?;
     let tagged = shared.tagged(aws, &place.stack).await.map_err(|fault| SurveyError::Faults(vec![fault]))?;
@@ -82,16 +111,25 @@ pub async fn survey(
     let mut survey = Survey::default();
     let mut faults = Vec::new();
     let mut left: Vec<&dyn AnyKind> = KINDS.to_vec();
+    // What was made a moment ago the tagging service may not know.
+    let on_record = aws.held().map(|held| held.unfinished()).unwrap_or_default();
+    let on_record: BTreeSet<String> = on_record.into_keys().map(|address| address.kind).collect();
     while !left.is_empty() {
         let (now, later): (Vec<&dyn AnyKind>, Vec<&dyn AnyKind>) =
             left.iter().partition(|kind| left.iter().all(|other| !kind.about().is_read_after(other.about().kind)));
-        let reads = now.iter().filter(|kind| !is_idle(kind.about(), wanted, purpose, tagged)).map(|kind| async {
-            let name = kind.about().kind;
-            let wanted = wanted.get(name).map_or(&[][..], Vec::as_slice);
-            let (declared, known) = (all_wanted, &survey);
-            let scope = Scope { place, wanted, purpose, declared, known, shared: &shared };
-            (name, kind.read(aws, &scope).await)
-        });
+        let reads = now
+            .iter()
+            .filter(|kind| {
+                let about = kind.about();
+                on_record.contains(about.kind) || !is_idle(about, wanted, purpose, tagged)
+            })
+            .map(|kind| async {
+                let name = kind.about().kind;
+                let wanted = wanted.get(name).map_or(&[][..], Vec::as_slice);
+                let (declared, known) = (all_wanted, &survey);
+                let scope = Scope { place, wanted, purpose, declared, known, shared: &shared };
+                (name, kind.read(aws, &scope).await)
+            });
         for (name, answer) in join_all(reads).await {
             match answer {
                 Ok(found) => drop(survey.found.insert(name.to_owned(), found)),

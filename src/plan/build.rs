@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::aws::Counts;
 use crate::desired::{Desired, Resource};
 use crate::kinds::{About, Attributes, Found, KINDS, Owner, Place, REPLACES_TAG, Readiness, by_name, successor};
-use crate::manifest::{Timeouts, substitute};
+use crate::manifest::substitute;
 use crate::observed::Survey;
 
 /// What the plan is for.
@@ -90,6 +90,16 @@ pub(super) struct Draft {
     known: BTreeMap<Address, Attributes>,
 }
 
+impl Draft {
+    /// With the references whose attributes are known.
+    fn resolved(&self, spec: &Value) -> Value {
+        substitute(spec, &|reference| {
+            let attribute = reference.attribute.as_deref()?;
+            self.known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
+        })
+    }
+}
+
 impl Planner<'_> {
     fn draft(&self, held: &BTreeMap<Address, Address>) -> Draft {
         let mut draft = Draft::default();
@@ -99,6 +109,7 @@ impl Planner<'_> {
             }
         }
         self.prune(&mut draft);
+        self.refuse_renamed(&mut draft);
         // In the order of the kinds, which is roughly the order of the work.
         let place = |kind: &str| KINDS.iter().position(|one| one.about().kind == kind);
         draft.changes.sort_by_cached_key(|change| (place(&change.address.kind), change.address.clone()));
@@ -107,10 +118,7 @@ impl Planner<'_> {
 
     fn decide(&self, resource: &Resource, held: &BTreeMap<Address, Address>, draft: &mut Draft) {
         let (address, kind) = (&resource.address, resource.kind);
-        let spec = substitute(&resource.spec, &|reference| {
-            let attribute = reference.attribute.as_deref()?;
-            draft.known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
-        });
+        let spec = draft.resolved(&resource.spec);
         // The documents were checked, so this can fail only where a reference put something unfit into a field.
         let full = kind.normalise(&spec, &self.place).unwrap_or_else(|_| spec.clone());
         let foretold = kind.foretell(&address.name, &full, &self.place);
@@ -269,8 +277,8 @@ impl Planner<'_> {
                 continue;
             }
             let twins = self.ours.get(&address).map_or(&[][..], Vec::as_slice);
-            if self.goal == Goal::Converge && twins.len() > 1 {
-                // Consoles copy tags: one of them may be somebody's. Destroying the stack takes both.
+            if twins.len() > 1 {
+                // Consoles copy tags: one of them may be somebody's.
                 if twins.first().is_some_and(|first| first.id == live.id) {
                     draft.refusals.push(found_twice(&address, twins));
                 }
@@ -289,8 +297,26 @@ impl Planner<'_> {
                 let message = format!("{} stays, because its lifecycle says so", live.id);
                 draft.notes.push(Note { address: Some(address.clone()), message });
             }
-            draft.changes.push(gone(address, action, reason, live));
+            draft.changes.push(self.gone(address, action, reason, live));
         }
+    }
+
+    /// Refuses to make what AWS takes no second of while the first, which nobody declares any more, is there: the one could
+    /// not come before the other goes, and nothing that needs it could let the other go.
+    fn refuse_renamed(&self, draft: &mut Draft) {
+        let of = |action: Action| draft.changes.iter().filter(move |change| change.action == action);
+        let mut refusals = Vec::new();
+        for (new, exclusive) in of(Action::Create).filter_map(|new| {
+            let about = by_name(&new.address.kind)?.about();
+            (!about.exclusive.is_empty()).then_some((new, about.exclusive))
+        }) {
+            let Some(desired) = new.desired.as_ref().map(|desired| draft.resolved(desired)) else { continue };
+            let is_alike = |live: &&Found| exclusive.iter().all(|field| live.spec[*field] == desired[*field]);
+            let olds = of(Action::Delete).filter(|old| old.address.kind == new.address.kind);
+            let old = olds.filter_map(|old| old.live.as_ref()).find(is_alike);
+            refusals.extend(old.map(|old| self.not_ours(&new.address, old)));
+        }
+        draft.refusals.extend(refusals);
     }
 
     /// What is there, and was replaced by what is now taken for the declared object.
@@ -301,7 +327,25 @@ impl Planner<'_> {
     /// That something was replaced has been decided, shown and agreed to.
     fn leftover(&self, address: Address, live: &Found) -> Change {
         let by = self.ours.get(&address).and_then(|ours| Some(ours.first()?.id.clone())).unwrap_or_default();
-        gone(address, Action::Delete, Reason::Superseded(by), live)
+        self.gone(address, Action::Delete, Reason::Superseded(by), live)
+    }
+
+    fn gone(&self, address: Address, action: Action, reason: Reason, live: &Found) -> Change {
+        let lifecycle = self.desired.lifecycle(&address);
+        Change {
+            sensitive: lifecycle.map(|lifecycle| lifecycle.sensitive.clone()).unwrap_or_default(),
+            timeouts: lifecycle.map(|lifecycle| lifecycle.timeouts).unwrap_or_default(),
+            address,
+            action,
+            reason,
+            fields: Vec::new(),
+            desired: None,
+            tags: BTreeMap::new(),
+            ignored: Vec::new(),
+            live: Some(live.clone()),
+            order: None,
+            replaces: Vec::new(),
+        }
     }
 
     /// What is wanted of an object until what is leaving has left.
@@ -462,23 +506,6 @@ fn found_twice(address: &Address, twins: &[&Found]) -> Refusal {
         code: "found-twice".to_owned(),
         message: format!("more than one object says that it is {address}: {}", ids.join(", ")),
         help: "delete the one that is not in use, or remove its farpost/resource tag".to_owned(),
-    }
-}
-
-fn gone(address: Address, action: Action, reason: Reason, live: &Found) -> Change {
-    Change {
-        address,
-        action,
-        reason,
-        fields: Vec::new(),
-        desired: None,
-        tags: BTreeMap::new(),
-        ignored: Vec::new(),
-        sensitive: Vec::new(),
-        timeouts: Timeouts::default(),
-        live: Some(live.clone()),
-        order: None,
-        replaces: Vec::new(),
     }
 }
 

@@ -31,9 +31,10 @@ impl Change {
         }
         if let Some(live) = &mut self.live {
             hide(&mut live.spec, "", &paths);
-            // What is not declared any more has nobody to say which of its variables are sensitive.
+            // What is not declared any more has nobody to say what of it is sensitive.
             if self.desired.is_none() {
-                hide_variables(&mut live.spec, "");
+                hide_texts(&mut live.spec);
+                hide_texts(&mut live.detail);
             }
         }
     }
@@ -47,17 +48,13 @@ impl Change {
     }
 }
 
-/// Hides every variable of a container.
-fn hide_variables(value: &mut Value, member: &str) {
+/// Hides every text.
+fn hide_texts(value: &mut Value) {
     match value {
-        Value::Object(members) => {
-            if member == "environment" && members.contains_key("name") && members.contains_key("value") {
-                members.insert("value".to_owned(), SENSITIVE.into());
-            }
-            members.iter_mut().for_each(|(name, value)| hide_variables(value, name));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| hide_variables(item, member)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::String(text) => *text = SENSITIVE.to_owned(),
+        Value::Object(members) => members.values_mut().for_each(hide_texts),
+        Value::Array(items) => items.iter_mut().for_each(hide_texts),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -107,9 +107,9 @@ pub async fn watch(settings: Settings, stop: CancellationToken) -> Result<(), no
 struct Watch {
     settings: Settings,
     stop: CancellationToken,
-    /// The last manifests that had no error, with their fingerprint.
+    /// The last manifests that had no error, and the digest of what they declare.
     good: Option<(Desired, String)>,
-    /// The fingerprint of the manifests that AWS was last brought to.
+    /// The digest of what AWS was last brought to.
     applied: Option<String>,
     /// The fingerprint of the files at the last run.
     seen: Option<String>,
@@ -149,14 +149,13 @@ impl Watch {
             return;
         }
         self.say("run", json!({"because": cause.words()}));
-        let print = fingerprint(&self.settings.paths);
-        self.seen = Some(print.clone());
-        self.read(print);
-        let Some((desired, print)) = self.good.take() else {
+        self.seen = Some(fingerprint(&self.settings.paths));
+        self.read();
+        let Some((desired, digest)) = self.good.take() else {
             self.failures = 0;
             return;
         };
-        let result = self.reconcile(&desired, &print).await;
+        let result = self.reconcile(&desired, &digest).await;
         match result {
             Ok(()) => self.failures = 0,
             Err(_) if self.stop.is_cancelled() => {}
@@ -167,14 +166,12 @@ impl Watch {
                 self.say("failed", json!({"why": message, "failures": self.failures}));
             }
         }
-        self.good = Some((desired, print));
+        self.good = Some((desired, digest));
     }
 
-    /// Reads the manifests; keeps the last good ones when these are not.
-    fn read(&mut self, print: String) {
-        if self.good.as_ref().is_some_and(|(_, good)| *good == print) {
-            return;
-        }
+    /// Reads the manifests; keeps the last good ones when these are not. Also where no file that is watched has changed:
+    /// they may be made of others.
+    fn read(&mut self) {
         let (desired, findings) = (self.settings.load)();
         match desired {
             Some(desired) if desired.is_empty() && self.good.as_ref().is_some_and(|(good, _)| !good.is_empty()) => {
@@ -186,7 +183,8 @@ impl Watch {
                     self.say("kept", json!({"why": "the stack, its account or its region changed; stop and start farpost watch for that"}));
                     return;
                 }
-                self.good = Some((desired, print));
+                let digest = crate::manifest::digest(&desired.declarations());
+                self.good = Some((desired, digest));
             }
             None => {
                 (self.settings.say)(&diagnostic::text::render(&findings, true));
@@ -200,7 +198,7 @@ impl Watch {
         }
     }
 
-    async fn reconcile(&mut self, desired: &Desired, print: &str) -> Result<(), String> {
+    async fn reconcile(&mut self, desired: &Desired, digest: &str) -> Result<(), String> {
         let aws = match &self.aws {
             Some(aws) => Arc::clone(aws),
             None => (self.settings.connect)(desired).await?,
@@ -211,13 +209,13 @@ impl Watch {
             return Err(refused(&plan));
         }
         if plan.steps.is_empty() {
-            self.applied = Some(print.to_owned());
+            self.applied = Some(digest.to_owned());
             self.say("in sync", json!({"objects": plan.changes.len()}));
             return Ok(());
         }
         let changes: Vec<String> =
             plan.pending().map(|change| format!("{} {}", change.action.word(), change.address)).collect();
-        let is_drift = self.applied.as_deref() == Some(print);
+        let is_drift = self.applied.as_deref() == Some(digest);
         if is_drift && self.settings.drift == Drift::Report {
             self.say("drift", json!({"changes": changes, "corrected": false}));
             return Ok(());
@@ -228,9 +226,11 @@ impl Watch {
             () = self.stop.cancelled() => return Ok(()),
             held = (self.settings.hold)(desired, Arc::clone(&aws)) => held?,
         };
-        let result = self.write(&aws, desired, print, &held, is_drift).await;
-        if held.check().is_ok()
-            && let Err(lost) = held.release_within(GIVING_UP).await
+        let result = self.write(&aws, desired, digest, &held, is_drift).await;
+        // Also of a lease that was lost: the lock of this machine goes with it.
+        let is_lost = held.check().is_err();
+        if let Err(lost) = held.release_within(GIVING_UP).await
+            && !is_lost
         {
             tracing::warn!("{lost}; the lease expires by itself within a minute");
         }
@@ -242,7 +242,7 @@ impl Watch {
         &mut self,
         aws: &Arc<Aws>,
         desired: &Desired,
-        print: &str,
+        digest: &str,
         held: &Held,
         is_drift: bool,
     ) -> Result<(), String> {
@@ -252,7 +252,7 @@ impl Watch {
         }
         if plan.steps.is_empty() {
             settle(held, &plan);
-            self.applied = Some(print.to_owned());
+            self.applied = Some(digest.to_owned());
             self.say("in sync", json!({"objects": plan.changes.len()}));
             return Ok(());
         }
@@ -284,7 +284,7 @@ impl Watch {
             let left: Vec<String> = left.pending().map(|change| change.address.to_string()).collect();
             return Err(format!("not converged: {}", left.join(", ")));
         }
-        self.applied = Some(print.to_owned());
+        self.applied = Some(digest.to_owned());
         if !outcome.left.is_empty() {
             let left: Vec<String> = outcome.left.iter().map(|(address, why)| format!("{address}: {why}")).collect();
             self.say("not waited for", json!({"why": left}));

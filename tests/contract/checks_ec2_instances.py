@@ -213,6 +213,29 @@ def _(t):
     t.fails("IncorrectInstanceState", t.ec2.modify_instance_attribute, InstanceId=id, InstanceType={"Value": "m5.xlarge"})
 
 
+@check("ec2.instance.groups-and-check-of-its-interface")
+def _(t):
+    id = launch(t, net(t))["Instances"][0]["InstanceId"]
+    running(t, id)
+    seen = lambda: t.ec2.describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
+    vpc, interface = seen()["VpcId"], seen()["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    group = t.ec2.create_security_group(GroupName=t.name(), Description="d", VpcId=vpc)["GroupId"]
+    t.ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group])
+    t.ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, SourceDestCheck={"Value": False})
+    t.eq([one["GroupId"] for one in seen()["SecurityGroups"]], [group], "groups")
+    t.eq(seen()["SourceDestCheck"], False, "SourceDestCheck")
+
+
+@check("ec2.interface.missing")
+def _(t):
+    t.fails(
+        "InvalidNetworkInterfaceID.NotFound",
+        t.ec2.modify_network_interface_attribute,
+        NetworkInterfaceId="eni-0123456789abcdef0",
+        SourceDestCheck={"Value": False},
+    )
+
+
 @check("ec2.instance.termination-protection")
 def _(t):
     id = launch(t, net(t), DisableApiTermination=True)["Instances"][0]["InstanceId"]

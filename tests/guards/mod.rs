@@ -24,6 +24,9 @@ struct Case {
 
 const A: &str = "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: a}\nspec: {cidrBlock: 10.0.0.0/16}\n";
 const B: &str = "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: b}\nspec: {cidrBlock: 10.1.0.0/16}\n";
+const PLACE: &str = "apiVersion: farpost/v1\nkind: Subnet\nmetadata: {name: c}\n\
+                     spec: {vpcId: \"${Vpc.a}\", cidrBlock: 10.0.1.0/24, availabilityZone: us-west-2a}\n---\n\
+                     apiVersion: farpost/v1\nkind: InternetGateway\nmetadata: {name: c}\nspec: {vpcId: \"${Vpc.a}\"}\n";
 const GUARDED: &str = "apiVersion: farpost/v1\nkind: Vpc\nmetadata: {name: a}\nspec: {cidrBlock: 10.0.0.0/16}\n\
                        lifecycle: {preventDestroy: true}\n";
 const LOGS: &str = "apiVersion: farpost/v1\nkind: LogGroup\nmetadata: {name: l}\n\
@@ -219,6 +222,26 @@ const CASES: &[Case] = &[
         command: APPLY,
         code: "found-twice",
         says: &["more than one object says that it is Vpc/b"],
+    },
+    Case {
+        what: "two objects say so and the stack is destroyed",
+        before: &[("a.yaml", A)],
+        happens: |tree, served| copy_of(tree, served, "a"),
+        command: &["destroy", "--stack", "NAME", "--yes"],
+        code: "found-twice",
+        says: &["more than one object says that it is Vpc/a"],
+    },
+    Case {
+        what: "a declaration of what AWS knows by no name is renamed",
+        before: &[("a.yaml", A), ("c.yaml", PLACE)],
+        happens: |tree, _| tree.write("c.yaml", &PLACE.replace("name: c", "name: d")),
+        command: APPLY,
+        code: "not-ours",
+        says: &[
+            "exists as Subnet/c of this stack",
+            "exists as InternetGateway/c of this stack",
+            "farpost/resource tag",
+        ],
     },
     Case {
         what: "a destroy without the stack's name",

@@ -77,18 +77,24 @@ fn hosts(calls: &[Called]) -> Vec<(String, String)> {
     told.map(|one| (text(&one, "containerInstanceArn"), text(&one, "ec2InstanceId"))).collect()
 }
 
-/// Whose the activations are that the process was told of, and their ids: one that it made without an answer may be gone
-/// by the end.
+/// Whose the activations are that the process made or was told of, and their ids: one whose code it could not keep, or that
+/// it made without an answer, may be gone by the end.
 fn activations(calls: &[Called]) -> Vec<(String, String)> {
+    let of_tags = |tags: &Value| {
+        let owner = tags.as_array()?.iter().find(|tag| tag["Key"] == "farpost/resource")?;
+        owner["Value"].as_str().map(str::to_owned)
+    };
+    let made = calls.iter().filter(|call| call.operation == "ssm:CreateActivation").filter_map(|call| {
+        let asked: Value = serde_json::from_str(&call.body).ok()?;
+        let answered: Value = serde_json::from_str(&call.answer).ok()?;
+        Some((of_tags(&asked["Tags"])?, answered["ActivationId"].as_str()?.to_owned()))
+    });
     let answers = calls.iter().filter(|call| call.operation == "ssm:DescribeActivations");
     let answers = answers.filter_map(|call| serde_json::from_str::<Value>(&call.answer).ok());
     let told = answers.flat_map(|answer| answer["ActivationList"].as_array().cloned().unwrap_or_default());
-    told.filter_map(|one| {
-        let tags = one["Tags"].as_array()?;
-        let owner = tags.iter().find(|tag| tag["Key"] == "farpost/resource")?["Value"].as_str()?;
-        Some((owner.to_owned(), one["ActivationId"].as_str()?.to_owned()))
-    })
-    .collect()
+    told.filter_map(|one| Some((of_tags(&one["Tags"])?, one["ActivationId"].as_str()?.to_owned())))
+        .chain(made)
+        .collect()
 }
 
 /// Whether a call is of the step's kind and names its object: by address, id, or anything else that is its own.

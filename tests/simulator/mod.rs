@@ -16,6 +16,7 @@ mod fuzz;
 mod inventory;
 mod kill_matrix;
 mod killed;
+mod orphans;
 mod others;
 mod process;
 mod proof;

@@ -49,7 +49,7 @@ impl Engine {
 
     /// Applies a plan; everything in it must succeed within a time that only a wait without an end takes.
     pub(crate) fn carry_out(&self, plan: Plan) -> Result<(), String> {
-        self.aws.start_run();
+        self.aws.start_run(&CancellationToken::new());
         let (events, _seen) = mpsc::unbounded_channel();
         let cancel = CancellationToken::new();
         let work = apply(Arc::clone(&self.aws), plan, events, cancel);

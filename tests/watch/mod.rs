@@ -84,6 +84,22 @@ fn boto3(server: &SandboxServer, call: &str) -> String {
 
 const VPC_ID: &str = "ec2.describe_vpcs()['Vpcs'][0]['VpcId']";
 
+/// What manifests are made of may be in files that nobody watches.
+#[test]
+fn a_changed_file_with_a_spec_is_applied() {
+    let server = sandbox_server();
+    let group = "apiVersion: farpost/v1\nkind: LogGroup\nmetadata: {name: g}\nspecFrom: .parts/g.json\n";
+    let tree = Tree::new(&[("stack.yaml", STACK), ("g.yaml", group)]);
+    tree.write(".parts/g.json", "{\"logGroupName\": \"/g\", \"retentionInDays\": 7}");
+    let mut watching = Watching::start(&tree, &server, &["--interval", "1"]);
+    watching.says("converged");
+    watching.says("in sync");
+    tree.write(".parts/g.json", "{\"logGroupName\": \"/g\", \"retentionInDays\": 14}");
+    watching.says("converged");
+    assert_eq!(server.sandbox.calls()["logs:PutRetentionPolicy"], 2);
+    watching.terminate();
+}
+
 #[test]
 fn files_change_aws_changes_files_break() {
     let server = sandbox_server();

@@ -22,7 +22,7 @@ fn by_cause(fault: &Fault) -> Option<String> {
         Cause::Denied => return Some(missing_permission(fault)),
         Cause::Credentials => "log in again, or pass --profile; to try farpost without an account use --sandbox",
         Cause::Capacity => "free a slot, choose an instance type the Outpost has, or lower the count",
-        Cause::Absent => "run that on the host, then run the same command again",
+        Cause::Absent => "run the script that this writes on the host, then run the same command again",
         Cause::Quota => return Some(quota(fault)),
         Cause::UnknownOperation => "the endpoint does not implement this operation; check --endpoint-url",
         Cause::MayNotWrite => "somebody else writes to this stack now; run the same command again when they are done",
@@ -111,7 +111,12 @@ const BY_WORDS: &[(&str, &str, &str)] = &[
     ("ExpiredToken", "", EXPIRED),
     ("ExpiredTokenException", "", EXPIRED),
     ("RequestTimeTooSkewed", "", SKEWED),
-    ("RequestExpired", "", SKEWED),
+    (
+        "RequestExpired",
+        "",
+        "either the session's credentials ended: log in again; or this machine's clock and AWS's are minutes apart: set \
+         the clock (timedatectl set-ntp true). Then run the same command again; it goes on where it stopped",
+    ),
     ("RequestInTheFuture", "", SKEWED),
     ("", "Signature expired", SKEWED),
     ("", "Signature not yet current", SKEWED),

@@ -10,8 +10,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use self::sort::cause;
 pub(super) use self::sort::of_answer;
+use self::sort::{cause, is_of_another};
 use super::write::MayNot;
 
 /// A call to AWS that failed: which operation, what AWS said, and what that means for the caller.
@@ -115,8 +115,7 @@ where
             }
             // A call that was carried out may have an answer that is cut short or broken.
             SdkError::ServiceError(_) | SdkError::ResponseError(_)
-                if (400..500).contains(&status)
-                    || error.raw_response().is_some_and(|answer| of_answer(answer).1 == Cause::UnknownOperation) =>
+                if error.raw_response().is_some_and(is_of_another) =>
             {
                 (
                     Cause::UnknownOperation,

@@ -41,12 +41,24 @@ pub(in crate::aws) fn of_answer(answer: &HttpResponse) -> (String, Cause) {
         .or_else(|| element(body, "Code"));
     // `com.amazonaws.ecs#ClientException`, `ClientException:http://…`
     let code = code.unwrap_or_default().rsplit('#').next().and_then(|code| code.split(':').next()).unwrap_or_default();
-    if code.is_empty() && !(400..500).contains(&status) {
+    if code.is_empty() && (!(400..500).contains(&status) || is_of_aws(answer)) {
         return (String::new(), if is_page(status, body) { Cause::UnknownOperation } else { Cause::NoAnswer });
     }
     let message =
         element(body, "Message").or_else(|| json_text(body, "message")).or_else(|| json_text(body, "Message"));
     (code.to_owned(), cause(code, message.unwrap_or_default(), status))
+}
+
+/// Whether an answer without a code is not one that AWS gives.
+pub(in crate::aws) fn is_of_another(answer: &HttpResponse) -> bool {
+    let status = answer.status().as_u16();
+    let body = answer.body().bytes().and_then(|body| std::str::from_utf8(body).ok()).unwrap_or_default();
+    is_page(status, body) || ((400..500).contains(&status) && !is_of_aws(answer))
+}
+
+/// Whether AWS has numbered the answer, so that it was a whole one once.
+fn is_of_aws(answer: &HttpResponse) -> bool {
+    ["x-amzn-requestid", "x-amz-request-id"].iter().any(|name| answer.headers().contains_key(*name))
 }
 
 /// A page for people where AWS would give a code. Gateways send such with 502 to 504, which pass; with 500 it is how a
@@ -74,6 +86,10 @@ const BY_MESSAGE: &[(&str, Cause)] = &[
     ("Unable to describe task definition", Cause::NotFound),
     // Of a container instance that has left its cluster; the code is InvalidParameterException.
     ("Referenced container instance", Cause::NotFound),
+    // Somebody registers in the same family at this moment; nothing was made.
+    ("Too many concurrent attempts to create a new revision", Cause::Throttled),
+    // The code is AuthFailure, which else is of the credentials.
+    ("Not authorized for images", Cause::Invalid),
     ("has a dependent object", Cause::InUse),
     ("No Container Instances were found in your cluster", Cause::Capacity),
     // Of an instance whose profile is being taken away. Its code, IncorrectState, other operations use for good.
@@ -174,6 +190,13 @@ mod tests {
             ("InvalidParameterValue", "", Cause::Invalid),
             ("IncorrectState", "There is an existing association for instance i-1", Cause::InUse),
             ("IncorrectState", "", Cause::Invalid),
+            ("AuthFailure", "Not authorized for images: [ami-0a1b2c3d4e5f60718]", Cause::Invalid),
+            ("AuthFailure", "AWS was not able to validate the provided access credentials", Cause::Credentials),
+            (
+                "ClientException",
+                "Too many concurrent attempts to create a new revision of the specified family.",
+                Cause::Throttled,
+            ),
         ];
         for (code, message, expected) in cases {
             assert_eq!(cause(code, message, 400), expected, "{code}");

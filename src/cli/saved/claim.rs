@@ -62,8 +62,11 @@ impl Claim {
         let note = || {
             self.path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
             let mut file = OpenOptions::new().write(true).create_new(true).open(&self.path)?;
-            writeln!(file, "{} {}", Timestamp::now(), self.stack)?;
-            file.sync_all()
+            let written = writeln!(file, "{} {}", Timestamp::now(), self.stack).and_then(|()| file.sync_all());
+            if written.is_err() {
+                std::fs::remove_file(&self.path).ok();
+            }
+            written
         };
         match note() {
             Ok(()) => Ok(()),
@@ -75,6 +78,11 @@ impl Claim {
                 Err(Failure::because(message, "make that directory writable; XDG_STATE_HOME says where it is"))
             }
         }
+    }
+
+    /// Takes the note on this machine back.
+    pub(super) fn give_back(&self) {
+        std::fs::remove_file(&self.path).ok();
     }
 
     /// Notes the use for every machine, where the stack has a lease.

@@ -13,7 +13,7 @@ use self::claim::Claim;
 use super::apply::{Terms, run};
 use super::session::Manifests;
 use super::writer::{Locking, as_writer};
-use super::{Failure, Global, Output, talk};
+use super::{Failure, Global, Output, talk, word};
 use crate::aws::Aws;
 use crate::desired::Desired;
 use crate::kinds::Purpose;
@@ -52,7 +52,7 @@ impl Saving {
     ///
     /// # Errors
     /// The file cannot be written, or ssh-keygen does not sign.
-    pub(super) fn save(&self, desired: &Desired, plan: &Plan, deep: bool) -> Result<(), Failure> {
+    pub(super) fn save(&self, global: &Global, desired: &Desired, plan: &Plan, deep: bool) -> Result<(), Failure> {
         let Some(path) = &self.out else { return Ok(()) };
         let shown = path.display();
         if !plan.refusals.is_empty() {
@@ -63,7 +63,10 @@ impl Saving {
         let signed = self.sign.as_ref().map(|key| signature::sign(text.as_bytes(), key)).transpose()?;
         file::write(path, &text, signed.as_deref())?;
         let by = if signed.is_some() { ", signed" } else { "" };
-        talk(&format!("saved to {shown}{by}; apply it with: farpost apply {shown}\n"));
+        let (file, target) = (word(&path.to_string_lossy()), global.target());
+        let public = |key: &PathBuf| word(&key.with_extension("pub").to_string_lossy());
+        let verify = self.sign.as_ref().map(|key| format!(" --verify {}", public(key))).unwrap_or_default();
+        talk(&format!("saved to {shown}{by}; apply it with: farpost apply {file}{verify}{target}\n"));
         Ok(())
     }
 }
@@ -182,8 +185,13 @@ impl Once<'_> {
     /// # Errors
     /// It is used already, or that cannot be noted.
     pub(super) async fn begin(&self, aws: &Aws) -> Result<(), Failure> {
-        self.claim.take_for_all(aws).await?;
-        self.claim.take()
+        self.claim.take()?;
+        let taken = self.claim.take_for_all(aws).await;
+        if matches!(&taken, Err(failure) if !matches!(failure, Failure::Refused(_))) {
+            // Nothing was written, and nobody has noted it: it can be applied once that can be.
+            self.claim.give_back();
+        }
+        taken
     }
 
     /// What is left of this plan. Whatever else differs is told, and nothing that this plan has failed at.

@@ -151,6 +151,24 @@ pub(super) async fn check(aws: &Aws, place: Place<'_>, owner: &Owner<'_>) -> Res
 /// Writes the code, with the id of its activation in the same call.
 pub(super) async fn store(aws: &Aws, place: Place<'_>, owner: &Owner<'_>, id: &str, code: &Code) -> Result<(), Fault> {
     let is_there = check(aws, place, owner).await?;
+    match write(aws, place, owner, id, code, is_there).await {
+        // The answer to the write may have been lost, and a repeat of it refused. What tells its activation is there.
+        Err(fault) => match look(aws, place).await {
+            Ok(Held::Of(kept)) if kept == id => Ok(()),
+            _ => Err(fault),
+        },
+        Ok(()) => Ok(()),
+    }
+}
+
+async fn write(
+    aws: &Aws,
+    place: Place<'_>,
+    owner: &Owner<'_>,
+    id: &str,
+    code: &Code,
+    is_there: bool,
+) -> Result<(), Fault> {
     match place {
         Place::Parameter(name) => {
             let call = aws.ssm().put_parameter().name(name).value(&code.0).r#type(ParameterType::SecureString);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ecs::types::{Attribute, ContainerInstanceStatus, DesiredStatus, TargetType};
+use aws_sdk_ecs::types::{Attribute, ContainerInstanceStatus, TargetType};
 use aws_sdk_ssm::types::{ResourceTypeForTagging, Tag};
 
 use super::lower::Detail;
@@ -32,7 +32,7 @@ pub(super) async fn create(aws: &Aws, target: &Target<Spec>) -> Result<String, F
             let by = spec.matching.as_ref().map_or_else(String::new, |_| format!(" ({})", spec.sought(name)));
             let message = format!(
                 "{name}{by} has not registered in the cluster {cluster}; what registers it is written by \
-                 `farpost host bootstrap {address}`"
+                 `farpost host bootstrap {address} PATH`"
             );
             Err(Fault::found(KIND, Cause::Absent, message))
         }
@@ -164,35 +164,13 @@ async fn leave(aws: &Aws, cluster: &str, arn: &str, detail: &Detail) -> Result<P
         agent::set_status(aws, cluster, arn, ContainerInstanceStatus::Draining).await?;
         return Ok(Progress::Waiting("draining".to_owned()));
     }
-    if detail.tasks > 0 {
-        let tasks = agent::tasks_on(aws, cluster, arn).await?;
-        if !tasks.is_empty() {
-            return waiting(&agent::draining(&tasks));
-        }
-    }
-    let stopping = stopping(aws, cluster, arn).await?;
-    if stopping > 0 {
-        let tasks = if stopping == 1 { "1 task has".to_owned() } else { format!("{stopping} tasks have") };
-        return waiting(&format!("draining: {tasks} still to stop"));
+    if let Some(left) = agent::left_on(aws, cluster, arn, detail.tasks).await? {
+        return waiting(&left);
     }
     match deregister(aws, cluster, arn).await {
         Err(fault) if fault.message.contains("running") && fault.cause == Cause::Invalid => waiting(&fault.message),
         answer => answer.map(|()| Progress::Done),
     }
-}
-
-/// How many tasks are to stop and have not: ECS counts them no more, and on a host that is cut off they run on.
-async fn stopping(aws: &Aws, cluster: &str, arn: &str) -> Result<usize, Fault> {
-    let list = aws.ecs().list_tasks().cluster(cluster).container_instance(arn).desired_status(DesiredStatus::Stopped);
-    let arns = list.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let arns = arns.map_err(fault("ecs:ListTasks"))?;
-    let mut count = 0;
-    for hundred in arns.chunks(100) {
-        let call = aws.ecs().describe_tasks().cluster(cluster).set_tasks(Some(hundred.to_vec()));
-        let answer = call.send().await.map_err(fault("ecs:DescribeTasks"))?;
-        count += answer.tasks().iter().filter(|task| task.last_status() != Some("STOPPED")).count();
-    }
-    Ok(count)
 }
 
 fn still_draining(detail: &Detail, cluster: &str, arn: &str, what: &str) -> String {

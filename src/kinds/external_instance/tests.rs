@@ -126,7 +126,7 @@ async fn the_example_waits_for_its_host_and_converges_with_it() {
     let outcome = trial.carry_out(plan).await;
     assert!(outcome.is_deferred() && outcome.skipped.is_empty(), "{outcome:#?}");
     let message = &outcome.failed[0].message;
-    assert!(message.contains("`farpost host bootstrap ExternalInstance/till-1`"), "{message}");
+    assert!(message.contains("`farpost host bootstrap ExternalInstance/till-1 PATH`"), "{message}");
     assert!(outcome.failed[0].hint.is_some());
     let ssm = trial.aws.ssm();
     let id = ssm.describe_activations().send().await.unwrap().activation_list.unwrap()[0].activation_id.clone();

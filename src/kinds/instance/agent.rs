@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_sdk_ecs::types::{ContainerInstance, ContainerInstanceStatus};
+use aws_sdk_ecs::types::{ContainerInstance, ContainerInstanceStatus, DesiredStatus};
 
 use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::{Progress, Readiness};
@@ -83,21 +83,56 @@ pub(super) async fn drain(aws: &Aws, cluster: &str, found: &ContainerInstance) -
             answer => answer.map(|()| Progress::Waiting("draining".to_owned())),
         };
     }
-    if found.running_tasks_count() + found.pending_tasks_count() == 0 {
-        return Ok(Progress::Done);
+    match left_on(aws, cluster, arn, found.running_tasks_count() + found.pending_tasks_count()).await {
+        Err(fault) if fault.is_gone() => Ok(Progress::Done),
+        left => Ok(left?.map_or(Progress::Done, Progress::Waiting)),
     }
-    let tasks = tasks_on(aws, cluster, arn).await?;
-    Ok(if tasks.is_empty() { Progress::Done } else { Progress::Waiting(draining(&tasks)) })
+}
+
+/// What still runs on a container instance that drains, in words; none when nothing does. `counted` is how many tasks ECS
+/// counts there.
+pub(in crate::kinds) async fn left_on(
+    aws: &Aws,
+    cluster: &str,
+    arn: &str,
+    counted: i32,
+) -> Result<Option<String>, Fault> {
+    if counted > 0 {
+        let tasks = tasks_on(aws, cluster, arn).await?;
+        if !tasks.is_empty() {
+            return Ok(Some(draining(&tasks)));
+        }
+    }
+    Ok(match stopping(aws, cluster, arn).await? {
+        0 => None,
+        1 => Some("draining: 1 task has still to stop".to_owned()),
+        count => Some(format!("draining: {count} tasks have still to stop")),
+    })
+}
+
+/// How many tasks are to stop and have not: ECS counts them no more, and until their containers have ended, or where a host
+/// is cut off, they run on.
+async fn stopping(aws: &Aws, cluster: &str, arn: &str) -> Result<usize, Fault> {
+    let list = aws.ecs().list_tasks().cluster(cluster).container_instance(arn).desired_status(DesiredStatus::Stopped);
+    let arns = list.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let arns = arns.map_err(fault("ecs:ListTasks"))?;
+    let mut count = 0;
+    for hundred in arns.chunks(100) {
+        let call = aws.ecs().describe_tasks().cluster(cluster).set_tasks(Some(hundred.to_vec()));
+        let answer = call.send().await.map_err(fault("ecs:DescribeTasks"))?;
+        count += answer.tasks().iter().filter(|task| task.last_status() != Some("STOPPED")).count();
+    }
+    Ok(count)
 }
 
 /// A task that still runs: its id and what started it.
 #[derive(Debug)]
-pub(in crate::kinds) struct Running {
+struct Running {
     id: String,
     group: String,
 }
 
-pub(in crate::kinds) async fn tasks_on(aws: &Aws, cluster: &str, arn: &str) -> Result<Vec<Running>, Fault> {
+async fn tasks_on(aws: &Aws, cluster: &str, arn: &str) -> Result<Vec<Running>, Fault> {
     let list = aws.ecs().list_tasks().cluster(cluster).container_instance(arn).into_paginator().items().send();
     let arns = list.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListTasks"))?;
     let mut tasks = Vec::new();
@@ -113,7 +148,7 @@ pub(in crate::kinds) async fn tasks_on(aws: &Aws, cluster: &str, arn: &str) -> R
 }
 
 /// Tasks of services move by themselves; others stay until they end.
-pub(in crate::kinds) fn draining(tasks: &[Running]) -> String {
+fn draining(tasks: &[Running]) -> String {
     let mut services: Vec<&str> = tasks.iter().filter_map(|task| task.group.strip_prefix("service:")).collect();
     services.sort_unstable();
     services.dedup();

@@ -39,9 +39,7 @@ pub(super) fn lower(instance: &types::Instance, place: &Place) -> Found<Instance
             instance_type: instance.instance_type().map(|size| size.as_str().to_owned()).unwrap_or_default(),
             subnet_id: instance.subnet_id().unwrap_or_default().to_owned(),
             iam_instance_profile: instance.iam_instance_profile().and_then(|profile| profile.arn()).map(str::to_owned),
-            security_group_ids: Some(
-                instance.security_groups().iter().filter_map(|group| text(group.group_id())).collect(),
-            ),
+            security_group_ids: Some(groups(instance)),
             key_name: text(instance.key_name()),
             ecs_config: None,
             user_data: None,
@@ -74,7 +72,7 @@ pub(super) fn lower(instance: &types::Instance, place: &Place) -> Found<Instance
         },
         tags,
         readiness: readiness(instance, state),
-        detail: json!({"state": state}),
+        detail: json!({"state": state, "interface": first_interface(instance).and_then(|card| card.network_interface_id())}),
         id,
     }
 }
@@ -102,12 +100,24 @@ fn readiness(instance: &types::Instance, state: &str) -> Readiness {
     }
 }
 
+/// The interface that it was launched with; ECS may attach others for tasks.
+fn first_interface(instance: &types::Instance) -> Option<&types::InstanceNetworkInterface> {
+    let is_first = |card: &&types::InstanceNetworkInterface| {
+        card.attachment().is_none_or(|attachment| attachment.device_index() == Some(0))
+    };
+    instance.network_interfaces().iter().find(is_first)
+}
+
+/// The security groups of that interface.
+fn groups(instance: &types::Instance) -> Vec<String> {
+    let of_first = first_interface(instance).map(|card| card.groups()).filter(|groups| !groups.is_empty());
+    let groups = of_first.unwrap_or_else(|| instance.security_groups());
+    groups.iter().filter_map(|group| group.group_id().filter(|id| !id.is_empty()).map(str::to_owned)).collect()
+}
+
 /// Addresses that AWS lends go when the instance stops; one of the account's own says nothing about the launch.
 fn has_public_address(instance: &types::Instance, state: &str) -> Option<bool> {
-    let first = instance
-        .network_interfaces()
-        .iter()
-        .find(|card| card.attachment().is_none_or(|attachment| attachment.device_index() == Some(0)))?;
+    let first = first_interface(instance)?;
     match first.association().filter(|association| association.public_ip().is_some()) {
         Some(association) => Some(association.ip_owner_id() == Some("amazon")),
         None => (state == "running").then_some(false),

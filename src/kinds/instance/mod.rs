@@ -104,6 +104,7 @@ impl Kind for Instance {
             "ec2:ReplaceIamInstanceProfileAssociation",
             "ec2:DisassociateIamInstanceProfile",
             "ec2:ModifyInstanceAttribute",
+            "ec2:ModifyNetworkInterfaceAttribute",
             "ec2:ModifyInstanceMetadataOptions",
             "ec2:ModifyInstanceCreditSpecification",
             "ec2:MonitorInstances",

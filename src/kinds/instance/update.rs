@@ -33,6 +33,7 @@ pub(super) async fn update(
         let call = || change(aws.ec2().modify_instance_attribute().instance_id(id));
         aws.eventually(|| async { call().send().await.map_err(fault("ec2:ModifyInstanceAttribute")) }).await?;
     }
+    change_interface(aws, live, full, changed).await?;
     remembered::remember(aws, &mut memory, &names).await?;
     if changed.has("metadataOptions") {
         change_metadata(aws, id, full).await?;
@@ -61,12 +62,6 @@ fn attribute_changes<'a>(
     changed: &Changed,
 ) -> Vec<Box<dyn Fn(Modify) -> Modify + Send + Sync + 'a>> {
     let mut calls: Vec<Box<dyn Fn(Modify) -> Modify + Send + Sync>> = Vec::new();
-    if changed.has("securityGroupIds") {
-        calls.push(Box::new(|call| call.set_groups(full.security_group_ids.clone())));
-    }
-    if changed.has("sourceDestCheck") {
-        calls.push(Box::new(|call| call.source_dest_check(flag(full.source_dest_check))));
-    }
     if changed.has("disableApiTermination") {
         calls.push(Box::new(|call| call.disable_api_termination(flag(full.disable_api_termination))));
     }
@@ -80,6 +75,28 @@ fn attribute_changes<'a>(
         calls.push(Box::new(move |call| call.instance_initiated_shutdown_behavior(value.clone())));
     }
     calls
+}
+
+/// What is of the interface that the instance was launched with. EC2 changes it by the instance only while that has no
+/// other, and ECS attaches others for tasks.
+async fn change_interface(
+    aws: &Aws,
+    live: &Found<InstanceSpec>,
+    full: &InstanceSpec,
+    changed: &Changed,
+) -> Result<(), Fault> {
+    const OPERATION: &str = "ec2:ModifyNetworkInterfaceAttribute";
+    let of_interface = ["securityGroupIds", "sourceDestCheck"].iter().any(|field| changed.has(field));
+    let Some(interface) = live.detail["interface"].as_str().filter(|_| of_interface) else { return Ok(()) };
+    let call = || aws.ec2().modify_network_interface_attribute().network_interface_id(interface);
+    if changed.has("securityGroupIds") {
+        let call = || call().set_groups(full.security_group_ids.clone());
+        aws.eventually(|| async { call().send().await.map_err(fault(OPERATION)) }).await?;
+    }
+    if changed.has("sourceDestCheck") {
+        call().source_dest_check(flag(full.source_dest_check)).send().await.map_err(fault(OPERATION))?;
+    }
+    Ok(())
 }
 
 fn flag(value: Option<bool>) -> AttributeBooleanValue {

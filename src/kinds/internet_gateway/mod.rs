@@ -24,6 +24,7 @@ impl Kind for InternetGateway {
         summary: "The way from a VPC to the internet and back, for addresses that are public.",
         // No prefix: routes refer to virtual private gateways (vgw-) in the same field.
         id_prefix: None,
+        exclusive: &["vpcId"],
         attributes: &[("id", "The id: igw-…")],
         tagged_as: Some("ec2:internet-gateway"),
         calls: &[

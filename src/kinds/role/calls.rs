@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::lower::{Policies, arns, inline, lower, policies};
 use super::spec::RoleSpec;
-use crate::aws::{Aws, Fault, fault};
+use crate::aws::{Aws, Cause, Fault, fault};
 use crate::kinds::iam::{notice, or_gone, sdk_tags, tags_of};
 use crate::kinds::{Blocker, Changed, Fate, Found, Progress, Purpose, STACK_TAG, Scope, Target};
 
@@ -142,12 +142,36 @@ async fn attach(aws: &Aws, target: &Target<RoleSpec>, live: &Found<RoleSpec>, ch
         return Ok(());
     }
     let (wanted, there) = (target.full.attached(), live.spec.attached());
-    for arn in wanted.iter().filter(|arn| !there.contains(arn)) {
-        let call = || aws.iam().attach_role_policy().role_name(&live.id).policy_arn(arn).send();
+    let new: Vec<&String> = wanted.iter().filter(|arn| !there.contains(arn)).collect();
+    let old: Vec<&String> = there.iter().filter(|arn| !wanted.contains(arn)).collect();
+    match attach_all(aws, &live.id, &new).await {
+        // A full role has no room for both. What does not come instead comes back.
+        Err(fault) if fault.cause == Cause::Quota && !old.is_empty() => {
+            detach_all(aws, &live.id, &old).await?;
+            let attached = attach_all(aws, &live.id, &new).await;
+            if attached.is_err() {
+                attach_all(aws, &live.id, &old).await.ok();
+            }
+            attached
+        }
+        attached => {
+            attached?;
+            detach_all(aws, &live.id, &old).await
+        }
+    }
+}
+
+async fn attach_all(aws: &Aws, role: &str, arns: &[&String]) -> Result<(), Fault> {
+    for arn in arns {
+        let call = || aws.iam().attach_role_policy().role_name(role).policy_arn(*arn).send();
         aws.eventually(|| async { call().await.map_err(fault("iam:AttachRolePolicy")) }).await?;
     }
-    for arn in there.iter().filter(|arn| !wanted.contains(arn)) {
-        detach(aws, &live.id, arn).await?;
+    Ok(())
+}
+
+async fn detach_all(aws: &Aws, role: &str, arns: &[&String]) -> Result<(), Fault> {
+    for arn in arns {
+        detach(aws, role, arn).await?;
     }
     Ok(())
 }
@@ -166,14 +190,42 @@ async fn put_inline(
     let differs = |name: &str| {
         changed.has(&format!("inlinePolicies[{name}]")) || changed.0.contains(&"inlinePolicies".to_owned())
     };
-    let wanted = target.spec.inline();
-    for (name, document) in wanted.iter().filter(|(name, _)| differs(name)) {
-        let text = document.text();
-        let call = || aws.iam().put_role_policy().role_name(&live.id).policy_name(*name).policy_document(&text).send();
+    let (wanted, there) = (target.spec.inline(), live.spec.inline());
+    let new: Vec<(&str, String)> =
+        wanted.iter().filter(|(name, _)| differs(name)).map(|(name, document)| (*name, document.text())).collect();
+    let old: Vec<(&str, String)> = there
+        .iter()
+        .filter(|(name, _)| differs(name) && !wanted.contains_key(*name))
+        .map(|(name, document)| (*name, document.text()))
+        .collect();
+    match put_all(aws, &live.id, &new).await {
+        // As of policies that are attached: all inline policies together have so many characters.
+        Err(fault) if fault.cause == Cause::Quota && !old.is_empty() => {
+            delete_all(aws, &live.id, &old).await?;
+            let put = put_all(aws, &live.id, &new).await;
+            if put.is_err() {
+                put_all(aws, &live.id, &old).await.ok();
+            }
+            put
+        }
+        put => {
+            put?;
+            delete_all(aws, &live.id, &old).await
+        }
+    }
+}
+
+async fn put_all(aws: &Aws, role: &str, policies: &[(&str, String)]) -> Result<(), Fault> {
+    for (name, text) in policies {
+        let call = || aws.iam().put_role_policy().role_name(role).policy_name(*name).policy_document(text).send();
         aws.eventually(|| async { call().await.map_err(fault("iam:PutRolePolicy")) }).await?;
     }
-    for name in live.spec.inline().into_keys().filter(|name| differs(name) && !wanted.contains_key(name)) {
-        delete_inline(aws, &live.id, name).await?;
+    Ok(())
+}
+
+async fn delete_all(aws: &Aws, role: &str, policies: &[(&str, String)]) -> Result<(), Fault> {
+    for (name, _) in policies {
+        delete_inline(aws, role, name).await?;
     }
     Ok(())
 }

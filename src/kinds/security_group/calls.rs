@@ -191,5 +191,6 @@ fn is_there(fault: &Fault) -> bool {
 }
 
 fn is_gone(fault: &Fault) -> bool {
-    fault.code == "InvalidPermission.NotFound"
+    // Another group may have gone with its rules since it was read.
+    matches!(fault.code.as_str(), "InvalidPermission.NotFound" | "InvalidGroup.NotFound")
 }

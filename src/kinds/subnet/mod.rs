@@ -23,6 +23,7 @@ impl Kind for Subnet {
         kind: "Subnet",
         summary: "A range of a VPC's addresses in one zone, or on one Outpost: instances in it run there.",
         id_prefix: Some("subnet-"),
+        exclusive: &["vpcId", "cidrBlock"],
         attributes: &[
             ("id", "The id: subnet-…"),
             ("arn", "The ARN"),

@@ -44,6 +44,10 @@ fn normalise_container(container: &mut ContainerDefinition, own_port: bool) {
     drop_default(&mut container.cpu, 0);
     drop_default(&mut container.essential, true);
     drop_default(&mut container.version_consistency, "enabled");
+    // ECS writes it for a log router, and takes no other.
+    if container.firelens_configuration.is_some() {
+        drop_default(&mut container.user, "0");
+    }
     for flag in [
         &mut container.disable_networking,
         &mut container.privileged,

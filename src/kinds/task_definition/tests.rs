@@ -238,3 +238,15 @@ async fn what_describe_answers_can_be_pasted() {
         trial.converge(&text).await;
     }
 }
+
+/// ECS makes the user of a log router 0, which nobody needs to declare.
+#[tokio::test]
+async fn a_log_router_converges() {
+    let router = "{name: router, image: 'fluent-bit:1', memory: 64, firelensConfiguration: {type: fluentbit}}";
+    let text = till(&format!("containerDefinitions: [{{name: till, image: 'till:1', memory: 64}}, {router}]"));
+    let mut trial = Trial::new().await;
+    trial.converge(&text).await;
+    let containers = described(&trial, "till").await.container_definitions.unwrap();
+    assert!(containers.iter().any(|one| one.name() == Some("router") && one.user() == Some("0")));
+    assert_eq!(active(&trial, "till").await, ["till:1"]);
+}

@@ -193,7 +193,7 @@ async fn lost_answers_lose_nothing() {
             happen();
             held.creating(&address("Vpc/a"), "run").await.unwrap();
             assert_eq!(account.object().await["creating"].as_object().unwrap().len(), 1, "{case}");
-            held.created(&address("Vpc/a"));
+            held.unmade(&address("Vpc/a"));
             machine.mishap("PUT", Mishap::Lost);
             held.release().await.unwrap();
             let object = account.object().await;

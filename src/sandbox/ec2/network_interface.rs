@@ -158,6 +158,13 @@ impl Ec2 {
         self.network_interfaces.values().any(|held| held.subnet_id == subnet_id && held.private_ip == address)
     }
 
+    /// How many interfaces are attached to an instance.
+    pub(super) fn interfaces_on(&self, instance: &str) -> usize {
+        let of_task = |borrower: &Borrower| borrower.instance_id.as_deref() == Some(instance);
+        let is_on = |one: &&NetworkInterface| one.instance_id == instance || one.borrower.as_ref().is_some_and(of_task);
+        self.network_interfaces.values().filter(is_on).count()
+    }
+
     /// The lowest free address of a subnet.
     pub(super) fn next_address(&self, subnet: &Subnet) -> Option<Ipv4Addr> {
         let net = subnet.net()?;

@@ -43,6 +43,9 @@ fn list<'a>(value: &'a mut Value, member: &str) -> &'a mut [Value] {
 fn complete_container(container: &mut Value, network: &str) {
     fill(container, "cpu", json!(0));
     fill(container, "essential", json!(true));
+    if container.get("firelensConfiguration").is_some() {
+        fill(container, "user", json!("0"));
+    }
     for member in ["portMappings", "environment", "mountPoints", "volumesFrom", "systemControls"] {
         fill(container, member, json!([]));
     }

@@ -7,7 +7,7 @@ use super::run::{capacity, change_metadata, check_group, check_group_count, chec
 use super::{Phase, living};
 use crate::sandbox::ec2::image::ROOT_DEVICE;
 use crate::sandbox::ec2::input::{bad_value, combination, flag, one_attribute, required, text, word};
-use crate::sandbox::ec2::kinds::{INSTANCE, SUBNET, well_formed};
+use crate::sandbox::ec2::kinds::{INSTANCE, NETWORK_INTERFACE, SUBNET, well_formed};
 use crate::sandbox::ec2::listing::{PAGES, filtered, ids_or_pages, page};
 use crate::sandbox::ec2::{Entry, instance_type};
 use crate::sandbox::state::State;
@@ -21,6 +21,7 @@ pub(in crate::sandbox::ec2) const OPERATIONS: &[Entry] = &[
          UserData.Value InstanceInitiatedShutdownBehavior.Value EbsOptimized.Value GroupId Attribute Value",
         modify_attribute,
     ),
+    ("ModifyNetworkInterfaceAttribute", "NetworkInterfaceId! SecurityGroupId SourceDestCheck.Value", modify_interface),
     (
         "ModifyInstanceMetadataOptions",
         "InstanceId! HttpTokens HttpPutResponseHopLimit HttpEndpoint HttpProtocolIpv6 InstanceMetadataTags",
@@ -100,13 +101,23 @@ fn modify_attribute(state: &mut State, call: &Call) -> Result<Value, AwsError> {
         let message = format!("The instance '{id}' is not in the 'stopped' state.");
         return Err(AwsError::invalid("IncorrectInstanceState", message));
     }
+    // Both are of an interface, and of which one is not clear where ECS has attached some for tasks.
+    if matches!(attribute, "GroupId" | "SourceDestCheck") && state.ec2.interfaces_on(id) > 1 {
+        let message = format!(
+            "There are multiple interfaces attached to instance '{id}'. Please specify an interface ID for the operation instead."
+        );
+        return Err(AwsError::invalid("InvalidInstanceID", message));
+    }
+    let interface = living(&mut state.ec2, id)?.network_interface_id.clone();
     match attribute {
-        "GroupId" => set_groups(state, id, &call.texts("GroupId"))?,
+        "GroupId" => {
+            if let Some(interface) = interface {
+                set_groups(state, &interface, &call.texts("GroupId"))?;
+            }
+        }
         "SourceDestCheck" => {
             let on = on()?;
-            let ec2 = &mut state.ec2;
-            let interface = living(ec2, id)?.network_interface_id.clone();
-            if let Some(interface) = interface.and_then(|id| ec2.network_interfaces.get_mut(&id)) {
+            if let Some(interface) = interface.and_then(|id| state.ec2.network_interfaces.get_mut(&id)) {
                 interface.source_dest_check = on;
             }
         }
@@ -147,18 +158,33 @@ fn modify_attribute(state: &mut State, call: &Call) -> Result<Value, AwsError> {
     Ok(json!({"return": true}))
 }
 
-fn set_groups(state: &mut State, id: &str, groups: &[&str]) -> Result<(), AwsError> {
-    let instance = living(&mut state.ec2, id)?;
-    let (subnet_id, interface) = (instance.subnet_id.clone(), instance.network_interface_id.clone());
+fn set_groups(state: &mut State, interface: &str, groups: &[&str]) -> Result<(), AwsError> {
+    let subnet_id = NETWORK_INTERFACE.find(&state.ec2.network_interfaces, interface)?.subnet_id.clone();
     check_group_count(groups.len())?;
     let subnet = SUBNET.find(&state.ec2.subnets, &subnet_id)?;
     for group in groups {
         check_group(state, group, subnet)?;
     }
-    if let Some(interface) = interface.and_then(|id| state.ec2.network_interfaces.get_mut(&id)) {
+    if let Some(interface) = state.ec2.network_interfaces.get_mut(interface) {
         interface.groups = groups.iter().map(|group| (*group).to_owned()).collect();
     }
     Ok(())
+}
+
+fn modify_interface(state: &mut State, call: &Call) -> Result<Value, AwsError> {
+    let id = required(call, "NetworkInterfaceId")?;
+    NETWORK_INTERFACE.find(&state.ec2.network_interfaces, id)?;
+    match one_attribute(call, &["SecurityGroupId", "SourceDestCheck"])? {
+        "SecurityGroupId" => set_groups(state, id, &call.texts("SecurityGroupId"))?,
+        _ => {
+            let on = flag(&call.input["SourceDestCheck"], "Value")?;
+            let on = on.ok_or_else(|| bad_value("SourceDestCheck has no value"))?;
+            if let Some(interface) = state.ec2.network_interfaces.get_mut(id) {
+                interface.source_dest_check = on;
+            }
+        }
+    }
+    Ok(json!({"return": true}))
 }
 
 fn modify_metadata(state: &mut State, call: &Call) -> Result<Value, AwsError> {
@@ -250,6 +276,7 @@ mod tests {
     use aws_smithy_types::base64;
 
     use super::*;
+    use crate::sandbox::ec2::borrowed::{Wanted, borrow};
     use crate::sandbox::ec2::testing::Account;
 
     #[test]
@@ -292,6 +319,38 @@ mod tests {
         let foreign = account.group(&other, "web");
         let error = account.error("ModifyInstanceAttribute", json!({"InstanceId": id, "GroupId": [foreign]}));
         assert_eq!(error.code, "InvalidParameter");
+    }
+
+    #[test]
+    fn an_instance_with_several_interfaces_is_changed_by_interface() {
+        let mut account = Account::new();
+        let (region, _) = account.subnets();
+        let vpc = account.ok("DescribeVpcs", json!({}))["vpcSet"][0]["vpcId"].as_str().unwrap().to_owned();
+        let id = account.instance(&region);
+        let group = account.group(&vpc, "web");
+        let wanted = Wanted {
+            subnet_id: &region,
+            groups: Vec::new(),
+            public: false,
+            description: String::new(),
+            instance_id: Some(id.clone()),
+        };
+        borrow(&mut account.state, wanted, jiff::Timestamp::UNIX_EPOCH).unwrap();
+        for change in [json!({"GroupId": [group]}), json!({"SourceDestCheck": {"Value": "false"}})] {
+            let mut change = change;
+            change["InstanceId"] = id.clone().into();
+            let error = account.error("ModifyInstanceAttribute", change);
+            assert_eq!(error.code, "InvalidInstanceID");
+            assert!(error.message.starts_with("There are multiple interfaces attached"), "{}", error.message);
+        }
+        let interface = account.seen(&id)["networkInterfaceSet"][0]["networkInterfaceId"].clone();
+        let of = |more: &str, value: Value| json!({"NetworkInterfaceId": interface, more: value});
+        account.ok("ModifyNetworkInterfaceAttribute", of("SecurityGroupId", json!([group])));
+        account.ok("ModifyNetworkInterfaceAttribute", of("SourceDestCheck", json!({"Value": "false"})));
+        let seen = account.seen(&id);
+        assert_eq!((&seen["groupSet"][0]["groupId"], &seen["sourceDestCheck"]), (&group.into(), &false.into()));
+        let nothing = json!({"NetworkInterfaceId": interface});
+        assert_eq!(account.error("ModifyNetworkInterfaceAttribute", nothing).code, "InvalidParameterCombination");
     }
 
     #[test]
