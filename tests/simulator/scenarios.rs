@@ -50,6 +50,8 @@ const OBSTRUCTED: Duration = Duration::from_secs(120);
 pub(crate) struct Played {
     /// The calls of all its processes.
     pub(crate) calls: Vec<Called>,
+    /// How many of them the first process made.
+    pub(crate) first: usize,
     pub(crate) census: Census,
     pub(crate) after: Snapshot,
 }
@@ -102,6 +104,7 @@ impl Scenario {
         let mut obstacle = self.obstacle;
         let mut kills = kills.iter().copied().peekable();
         let (mut calls, mut since, was_killed) = (Vec::new(), 0, kills.len() > 0);
+        let mut first = None;
         for _ in 0..8 {
             let fate = kills.peek().map_or(Fate::Lives, |kill| Fate::Dies(kill.at.saturating_sub(since), kill.side));
             let troubled = faults.is_some();
@@ -121,6 +124,7 @@ impl Scenario {
             });
             since += ran.changes().count();
             calls.extend(ran.calls);
+            first.get_or_insert(calls.len());
             match ran.ending {
                 Ending::Converged => {
                     // What is on its way out when nothing is left to do is gone by then.
@@ -130,7 +134,8 @@ impl Scenario {
                         return Err(format!("it does not stay converged: {:#?}", rested.ending));
                     }
                     let (census, after) = (account.census(), account.snapshot());
-                    return Ok(Played { calls, census, after });
+                    let first = first.unwrap_or_default();
+                    return Ok(Played { calls, first, census, after });
                 }
                 Ending::Killed => {
                     let is_behind = kills.next().is_some_and(|kill| kill.lag);
