@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::order::{Live, Needs, reversed, steps};
+use super::refuse::{found_twice, prevented, protected};
 use super::replace::{keep, leaving};
 use super::tags::{self, ON_DELETE_TAG};
 use super::{Action, Change, FORMAT_VERSION, Note, Order, Plan, Reason, Refusal, diff};
@@ -78,21 +79,21 @@ pub(super) struct Planner<'a> {
     pub(super) named: BTreeMap<(&'a str, &'a str), &'a Found>,
     /// What that needs.
     pub(super) live: Live,
-    place: Place,
+    pub(super) place: Place,
     goal: Goal,
 }
 
 #[derive(Default)]
 pub(super) struct Draft {
     pub(super) changes: Vec<Change>,
-    refusals: Vec<Refusal>,
+    pub(super) refusals: Vec<Refusal>,
     notes: Vec<Note>,
     known: BTreeMap<Address, Attributes>,
 }
 
 impl Draft {
     /// With the references whose attributes are known.
-    fn resolved(&self, spec: &Value) -> Value {
+    pub(super) fn resolved(&self, spec: &Value) -> Value {
         substitute(spec, &|reference| {
             let attribute = reference.attribute.as_deref()?;
             self.known.get(&Address::from(reference))?.get(attribute).cloned().map(Value::String)
@@ -238,30 +239,6 @@ impl Planner<'_> {
         self.named.get(&(address.kind.as_str(), key?)).copied()
     }
 
-    fn not_ours(&self, address: &Address, named: &Found) -> Refusal {
-        let (message, help) = match named.owner(&self.place.stack) {
-            Owner::Us(other) => (
-                format!("{} exists as {other} of this stack", named.id),
-                "one object cannot be declared twice; to rename a declaration, change its farpost/resource tag"
-                    .to_owned(),
-            ),
-            Owner::Stack(stack) => (
-                format!("{} exists and belongs to the stack {stack}", named.id),
-                format!(
-                    "choose another name, or remove it from that stack first; if the Stack was renamed, name it {stack} again"
-                ),
-            ),
-            Owner::Nobody => (
-                format!("{} exists and belongs to no stack of farpost's", named.id),
-                format!(
-                    "to hand it to farpost, tag it farpost/stack={} and farpost/resource={address}; or choose another name",
-                    self.place.stack
-                ),
-            ),
-        };
-        Refusal { address: Some(address.clone()), code: "not-ours".to_owned(), message, help }
-    }
-
     /// What carries our stack's tag and is not declared.
     fn prune(&self, draft: &mut Draft) {
         for (kind, live) in self.survey.all() {
@@ -299,24 +276,6 @@ impl Planner<'_> {
             }
             draft.changes.push(self.gone(address, action, reason, live));
         }
-    }
-
-    /// Refuses to make what AWS takes no second of while the first, which nobody declares any more, is there: the one could
-    /// not come before the other goes, and nothing that needs it could let the other go.
-    fn refuse_renamed(&self, draft: &mut Draft) {
-        let of = |action: Action| draft.changes.iter().filter(move |change| change.action == action);
-        let mut refusals = Vec::new();
-        for (new, exclusive) in of(Action::Create).filter_map(|new| {
-            let about = by_name(&new.address.kind)?.about();
-            (!about.exclusive.is_empty()).then_some((new, about.exclusive))
-        }) {
-            let Some(desired) = new.desired.as_ref().map(|desired| draft.resolved(desired)) else { continue };
-            let is_alike = |live: &&Found| exclusive.iter().all(|field| live.spec[*field] == desired[*field]);
-            let olds = of(Action::Delete).filter(|old| old.address.kind == new.address.kind);
-            let old = olds.filter_map(|old| old.live.as_ref()).find(is_alike);
-            refusals.extend(old.map(|old| self.not_ours(&new.address, old)));
-        }
-        draft.refusals.extend(refusals);
     }
 
     /// What is there, and was replaced by what is now taken for the declared object.
@@ -499,16 +458,6 @@ impl Planner<'_> {
     }
 }
 
-fn found_twice(address: &Address, twins: &[&Found]) -> Refusal {
-    let ids: Vec<&str> = twins.iter().map(|one| one.id.as_str()).collect();
-    Refusal {
-        address: Some(address.clone()),
-        code: "found-twice".to_owned(),
-        message: format!("more than one object says that it is {address}: {}", ids.join(", ")),
-        help: "delete the one that is not in use, or remove its farpost/resource tag".to_owned(),
-    }
-}
-
 /// What the live objects of ours hold on to, read from the places where references may stand, and what their kinds need
 /// at run time.
 fn live_needs(survey: &Survey, stack: &str) -> Live {
@@ -577,35 +526,4 @@ fn takes_over(change: &Change) -> Option<Note> {
             .push_str("; a run that is cut off between deleting and creating forgets it, unless the manifest says it");
     }
     (!kept.is_empty()).then(|| Note { address: Some(change.address.clone()), message })
-}
-
-/// Why an object that is protected, or that holds what would be lost with it, must stay.
-fn protected(change: &Change) -> Option<Refusal> {
-    let switch = by_name(&change.address.kind)?.about().protected_by?;
-    let live = change.live.as_ref()?;
-    let says = |spec: &Value, value: bool| spec.get(switch).and_then(Value::as_bool) == Some(value);
-    let what = match change.action {
-        Action::Delete => "deleted",
-        Action::Replace => "replaced",
-        Action::Create | Action::Update | Action::None => return None,
-    };
-    let id = &live.id;
-    let (message, help) = if says(&live.spec, true) {
-        (format!("{id} would be {what}, and its {switch} forbids it"), format!("apply {switch}: false first"))
-    } else if change.action == Action::Replace && !change.desired.as_ref().is_some_and(|spec| says(spec, false)) {
-        (format!("{id} would be replaced, and what is in it would be lost"), format!("write {switch}: false"))
-    } else {
-        return None;
-    };
-    let help = format!("{help}, if this is meant");
-    Some(Refusal { address: Some(change.address.clone()), code: "protected".to_owned(), message, help })
-}
-
-fn prevented(address: &Address, id: &str, what: &str) -> Refusal {
-    Refusal {
-        address: Some(address.clone()),
-        code: "prevent-destroy".to_owned(),
-        message: format!("{id} would be {what}, and lifecycle.preventDestroy forbids it"),
-        help: "take the line out of the manifest and apply that first, if this is meant".to_owned(),
-    }
 }

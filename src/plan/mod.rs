@@ -6,6 +6,7 @@
 mod build;
 mod diff;
 mod order;
+mod refuse;
 mod replace;
 pub mod saved;
 mod sensitive;
