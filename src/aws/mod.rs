@@ -265,7 +265,7 @@ impl Aws {
     }
 
     /// Makes the tokens that follow different from those before: what a later run creates is meant to be new, even
-    /// when it looks the same.
+    /// when it looks the same. Once `stop` is cancelled nothing is repeated for not being visible yet.
     pub fn start_run(&self, stop: &CancellationToken) {
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
         self.deployments.clear();

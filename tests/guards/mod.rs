@@ -234,7 +234,7 @@ const CASES: &[Case] = &[
     Case {
         what: "a declaration of what AWS knows by no name is renamed",
         before: &[("a.yaml", A), ("c.yaml", PLACE)],
-        happens: |tree, _| tree.write("c.yaml", &PLACE.replace("name: c", "name: d")),
+        happens: |tree, _| tree.write("c.yaml", &PLACE.replace("name: c", "name: d").replace("10.0.1.0", "10.0.1.9")),
         command: APPLY,
         code: "not-ours",
         says: &[
