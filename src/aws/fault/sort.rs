@@ -238,4 +238,16 @@ mod tests {
             assert_eq!(answer(status, body), (code.to_owned(), cause), "{body}");
         }
     }
+
+    /// Where AWS has numbered a refusal that cannot be read, it was broken on its way, and a read is sent again.
+    #[test]
+    fn a_broken_refusal_of_aws_is_no_answer() {
+        for (request_id, expected) in [(true, Cause::NoAnswer), (false, Cause::Invalid)] {
+            let mut answer = HttpResponse::new(400.try_into().unwrap(), "#####".into());
+            if request_id {
+                answer.headers_mut().insert("x-amzn-requestid", "1");
+            }
+            assert_eq!((of_answer(&answer).1, is_of_another(&answer)), (expected, !request_id));
+        }
+    }
 }
